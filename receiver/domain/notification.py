@@ -1,0 +1,63 @@
+"""What is said about an incident, before any channel gives it a form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Template(StrEnum):
+    """The occasions on which a channel hears of an incident."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+class NotificationState(StrEnum):
+    """How a requested notification ended."""
+
+    SENT = "sent"
+    DEAD = "dead"
+    SUPERSEDED = "superseded"  # overtaken by a later state before it could be sent
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Everything a channel may show. Texts are as the sender wrote them: each channel escapes and cuts for itself.
+
+    `links` maps runbook, dashboard, panel, silence and source to http(s) addresses, as far as they are known.
+    `changes` says in short phrases what is new since the last message.
+    """
+
+    template: Template
+    incident_id: str
+    number: int
+    title: str
+    summary: str
+    status: str
+    severity: str
+    priority: str
+    service: str
+    cluster: str
+    namespace: str
+    alert_count: int
+    firing_count: int
+    opened_at: datetime
+    last_seen_at: datetime
+    acknowledged_by: str = ""
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+    links: dict[str, str] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+    incident_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a channel's service answered to a message that it took."""
+
+    detail: str = ""
+    provider_ref: str = ""

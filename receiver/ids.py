@@ -1,0 +1,52 @@
+"""Identifiers made here: ULIDs for rows that must be known before they are written, and trace ids.
+
+A ULID (https://github.com/ulid/spec) sorts by time, so new rows go to the end of their index.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(a + b for a in _CROCKFORD for b in _CROCKFORD)
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$")
+
+
+class UlidFactory:
+    """Makes ULIDs that rise strictly within the process, also when the clock stands still or steps back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._last = 0
+
+    def __call__(self) -> str:
+        """One new ULID, 26 characters."""
+        with self._lock:
+            if self._pid != os.getpid():  # a fork must not go on with its parent's sequence
+                self._pid, self._last = os.getpid(), 0
+            fresh = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+            # Within one millisecond, and after a clock that stepped back, count on from the last one.
+            self._last = fresh if fresh >> 80 > self._last >> 80 else self._last + 1
+            return _encode(self._last)
+
+
+def _encode(value: int) -> str:
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+new_ulid = UlidFactory()
+
+
+def new_trace_id() -> str:
+    """A random W3C trace id: 32 lower-case hex digits."""
+    return os.urandom(16).hex()
+
+
+def trace_id_of(traceparent: str | None) -> str:
+    """The trace id of a `traceparent` header (https://www.w3.org/TR/trace-context/), or a new one if it has none."""
+    found = _TRACEPARENT.match(traceparent or "")
+    return found.group(1) if found and found.group(1).strip("0") else new_trace_id()
