@@ -1,0 +1,89 @@
+"""Rows of `grafana_alerts`: one for every alert received, whatever became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from receiver.domain.alert import Alert, Disposition, RejectedAlert
+from receiver.storage.tables import grafana_alerts
+from receiver.storage.text import fit, fit_document
+
+# A larger alert keeps its exact text only in its delivery's body, because of the server's max_allowed_packet.
+LARGEST_RAW_CHARACTERS = 1024 * 1024
+
+_insert = insert(grafana_alerts)
+
+
+@dataclass(slots=True)
+class AlertRow:
+    """One received alert with its decision."""
+
+    alert_id: str
+    delivery_id: str
+    received_at: datetime
+    alert: Alert | RejectedAlert
+    disposition: Disposition
+    incident_id: str | None = None
+
+
+def insert_many(connection: Connection, rows: Iterable[AlertRow]) -> None:
+    """Insert the rows, those of one incident side by side, so that the trigger touches each incident in one run."""
+    ordered = sorted(rows, key=lambda row: row.incident_id or "")
+    if ordered:
+        connection.execute(_insert, [_values(row) for row in ordered])
+
+
+def _values(row: AlertRow) -> dict[str, Any]:
+    alert = row.alert
+    decided = {
+        "alert_id": row.alert_id,
+        "delivery_id": row.delivery_id,
+        "incident_id": row.incident_id,
+        "disposition": row.disposition.value,
+        "received_at": row.received_at,
+        "raw_payload": alert.raw if len(alert.raw) <= LARGEST_RAW_CHARACTERS else None,
+    }
+    if isinstance(alert, RejectedAlert):
+        return decided | _NOTHING_KNOWN | {"reason": fit(alert.reason, 500)}
+    return decided | {
+        "incident_key": alert.incident_key,
+        "rule_uid": fit(alert.rule_uid, 190),
+        "alertname": fit(alert.alertname, 190),
+        "fingerprint": alert.fingerprint,
+        "status": alert.status.value,
+        "reason": None,
+        "severity": alert.severity,
+        "cluster": fit(alert.cluster, 190),
+        "namespace": fit(alert.namespace, 190),
+        "service": fit(alert.service, 190),
+        "phase": fit(alert.phase, 190),
+        "state_reason": fit(alert.state_reason, 64) or None,
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+        "labels": fit_document(alert.labels),
+        "annotations": fit_document(alert.annotations),
+    }
+
+
+_NOTHING_KNOWN: dict[str, Any] = {
+    "incident_key": None,
+    "rule_uid": "",
+    "alertname": "",
+    "fingerprint": "",
+    "status": None,
+    "severity": None,
+    "cluster": "",
+    "namespace": "",
+    "service": "",
+    "phase": "",
+    "state_reason": None,
+    "starts_at": None,
+    "ends_at": None,
+    "labels": {},
+    "annotations": {},
+}

@@ -1,0 +1,181 @@
+-- Today's whole schema for MariaDB 10.11+ and MySQL 8.4+, for reading and for DBAs who install by hand:
+--   mysql NAME < schema.sql && mysql NAME < triggers.sql
+-- `receiver db upgrade` gets there from any release (migrations/); tests hold both and receiver/storage/tables.py equal.
+-- Times are UTC. Keys and codes are ascii_bin; texts from labels utf8mb4_bin, because two rules whose names differ in
+-- one accent are two rules; texts for people utf8mb4_unicode_520_ci.
+
+-- One row per accepted webhook request, with the exact bytes of its body, whatever they are.
+CREATE TABLE deliveries (
+  delivery_id        VARCHAR(26)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- ULID: sorts by time
+  source             VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- grafana, alertmanager, grafana_legacy, unknown
+  received_at        DATETIME(6)  NOT NULL,
+  body               LONGBLOB     NOT NULL,
+  body_bytes         INT UNSIGNED NOT NULL,
+  content_type       VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  headers            JSON         NOT NULL,  -- a short list of harmless ones, never credentials
+  credential         VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- bearer, basic, hmac or none
+  signature_verified BOOL         NOT NULL,
+  outcome            ENUM('processed','quarantined') NOT NULL,
+  reason             VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,       -- why it is quarantined
+  alerts_received    INT UNSIGNED NOT NULL,
+  alerts_truncated   INT UNSIGNED NOT NULL,            -- how many the sender says it cut off
+  alerts_pruned      INT UNSIGNED NOT NULL DEFAULT 0,  -- rows that retention removed
+  trace_id           VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  PRIMARY KEY (delivery_id),
+  KEY idx_deliveries_received (received_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- What people handle. At most one open incident per incident_key (invariant I2): open_key is NULL once it is over.
+CREATE TABLE incidents (
+  incident_id      VARCHAR(40)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- INC-{YYYYMMDDHHMMSS}-{incident_key}
+  number           BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,                         -- the short name, INC-123
+  incident_key     VARCHAR(16)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  status           ENUM('active','acknowledged','resolved','closed') NOT NULL,
+  mitigation       ENUM('none','investigating','mitigating','succeeded','failed') NOT NULL DEFAULT 'none',
+  priority         ENUM('P0','P1','P2','P3','P4') NOT NULL,
+  severity         ENUM('critical','error','warning','info') NOT NULL,
+  title            VARCHAR(255)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NOT NULL,
+  summary          VARCHAR(2000)   CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NOT NULL,
+  rule_uid         VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  cluster          VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  namespace        VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  service          VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  phase            VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  labels           JSON            NOT NULL,  -- of the alert that opened it
+  links            JSON            NOT NULL,  -- runbook, dashboard, panel, silence, source
+  owner            VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  alert_count      INT UNSIGNED    NOT NULL DEFAULT 0,  -- kept by triggers (invariant I3); life-time count
+  alerts_pruned    INT UNSIGNED    NOT NULL DEFAULT 0,  -- of these, rows that retention removed
+  firing_count     INT UNSIGNED    NOT NULL DEFAULT 0,  -- episodes that fire now
+  opened_at        DATETIME(6)     NOT NULL,
+  acknowledged_at  DATETIME(6),
+  acknowledged_by  VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  resolved_at      DATETIME(6),
+  resolved_by      VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,  -- `alert`, or who said so
+  closed_at        DATETIME(6),
+  closed_by        VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  last_seen_at     DATETIME(6)     NOT NULL,            -- of its newest alert; kept by the trigger
+  last_notified_at DATETIME(6),
+  diagnostics      JSON,
+  trace_id         VARCHAR(32)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  -- RTRIM: MariaDB refuses an expression that depends on the sql_mode PAD_CHAR_TO_FULL_LENGTH (error 1901).
+  open_key         VARCHAR(16)     CHARACTER SET ascii COLLATE ascii_bin
+                   GENERATED ALWAYS AS (CASE WHEN status IN ('active','acknowledged') THEN RTRIM(incident_key) END) STORED,
+  PRIMARY KEY (incident_id),
+  UNIQUE KEY uq_incidents_number (number),
+  UNIQUE KEY uq_incidents_open_key (open_key),
+  KEY idx_incident_key_status_last_seen (incident_key, status, last_seen_at),
+  KEY idx_incidents_opened (opened_at, incident_id),
+  KEY idx_incidents_status_opened (status, opened_at, incident_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- One row per alert received, always, whatever became of it (invariant I4: exactly one disposition each).
+-- incident_id is set only while that incident is open; late, orphan, test and rejected alerts belong to none.
+CREATE TABLE grafana_alerts (
+  alert_id     VARCHAR(26)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- ULID
+  delivery_id  VARCHAR(26)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  incident_id  VARCHAR(40)  CHARACTER SET ascii COLLATE ascii_bin,
+  incident_key VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin,           -- NULL only for rejected ones
+  rule_uid     VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  alertname    VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  fingerprint  VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  status       ENUM('firing','resolved'),
+  disposition  ENUM('opened','attached','repeated','resolved','late','orphan','suppressed','ignored','test','rejected') NOT NULL,
+  reason       VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,       -- why it was rejected
+  severity     ENUM('critical','error','warning','info'),
+  cluster      VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  namespace    VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  service      VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  phase        VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  state_reason VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,       -- NoData, Error, MissingSeries, ...
+  starts_at    DATETIME(6),
+  ends_at      DATETIME(6),
+  received_at  DATETIME(6)  NOT NULL,
+  labels       JSON         NOT NULL,
+  annotations  JSON         NOT NULL,
+  raw_payload  LONGTEXT     CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,       -- this alert's own JSON text as it came
+  PRIMARY KEY (alert_id),
+  KEY idx_alerts_delivery (delivery_id),
+  KEY idx_alerts_incident (incident_id, received_at),
+  KEY idx_alerts_received_rule (received_at, rule_uid),
+  CONSTRAINT fk_alerts_delivery FOREIGN KEY (delivery_id) REFERENCES deliveries (delivery_id),
+  CONSTRAINT fk_alerts_incident FOREIGN KEY (incident_id) REFERENCES incidents (incident_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- For each member (source and fingerprint) of an incident key its current episode: tells a repeat from a new firing,
+-- and when the last member of an incident is over.
+CREATE TABLE alert_episodes (
+  episode_key  VARCHAR(33) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- {incident_key}-{hash of source and fingerprint}
+  incident_key VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  source       VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  fingerprint  VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  status       ENUM('firing','resolved') NOT NULL,
+  starts_at    DATETIME(6) NOT NULL,
+  ended_at     DATETIME(6),
+  ended_by     ENUM('sender','person'),
+  incident_id  VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin,
+  last_seen_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (episode_key),
+  KEY idx_episodes_incident (incident_id, status)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Append-only: the timeline of incidents and the outbox in one. event_id rises in commit order per incident, because it
+-- is handed out under the incident's lock; across incidents it does not: never page by "greater than the last seen".
+CREATE TABLE events (
+  event_id     BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  type         VARCHAR(40)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  incident_id  VARCHAR(40)  CHARACTER SET ascii COLLATE ascii_bin,
+  alert_id     VARCHAR(26)  CHARACTER SET ascii COLLATE ascii_bin,
+  action_id    VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin,
+  actor        VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NOT NULL,
+  trace_id     VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  payload      JSON         NOT NULL,
+  created_at   DATETIME(6)  NOT NULL,
+  published_at DATETIME(6),
+  PRIMARY KEY (event_id),
+  KEY idx_events_incident (incident_id, event_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Follow-up work that workers poll. Due times and leases are on the database's clock, the one clock all hosts share.
+CREATE TABLE jobs (
+  job_id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  queue           VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,   -- the bulkhead, e.g. notify-slack
+  kind            VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  idempotency_key VARCHAR(190)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,   -- one job per key, for ever
+  payload         JSON          NOT NULL,
+  incident_id     VARCHAR(40)   CHARACTER SET ascii COLLATE ascii_bin,
+  state           ENUM('ready','running','done','dead','unknown') NOT NULL DEFAULT 'ready',
+  attempt         INT UNSIGNED  NOT NULL DEFAULT 0,
+  max_attempts    INT UNSIGNED  NOT NULL,
+  run_at          DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),            -- sessions run in UTC
+  lease_until     DATETIME(6),
+  lease_token     VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin,            -- fences: a late finish is refused
+  worker          VARCHAR(64)   CHARACTER SET ascii COLLATE ascii_bin,
+  last_error      VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+  trace_id        VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  created_at      DATETIME(6)   NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  finished_at     DATETIME(6),
+  PRIMARY KEY (job_id),
+  UNIQUE KEY uq_jobs_idempotency_key (idempotency_key),
+  KEY idx_jobs_claim (queue, state, run_at, job_id),  -- gives the claim its order: a filesort would lock every row
+  KEY idx_jobs_lease (state, lease_until)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- How each notification ended (invariant I6). What was asked for is in jobs and events.
+CREATE TABLE notifications (
+  notification_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  incident_id     VARCHAR(40)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  channel         VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  template        ENUM('opened','updated','resolved','test') NOT NULL,
+  sequence        INT UNSIGNED  NOT NULL,
+  state           ENUM('sent','dead','superseded') NOT NULL,
+  job_id          BIGINT UNSIGNED NOT NULL,
+  attempt         INT UNSIGNED  NOT NULL,
+  alert_count     INT UNSIGNED  NOT NULL,  -- what the message said, so that the next one can tell what is new
+  severity        ENUM('critical','error','warning','info') NOT NULL,
+  detail          VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+  provider_ref    VARCHAR(255)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+  finished_at     DATETIME(6)   NOT NULL,
+  PRIMARY KEY (notification_id),
+  UNIQUE KEY uq_notifications_once (incident_id, channel, template, sequence)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
