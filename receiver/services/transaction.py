@@ -1,0 +1,60 @@
+"""Runs a whole transaction, and runs it again when the database says that this may help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from receiver import metrics
+from receiver.errors import StorageUnavailable
+from receiver.logs import event_logger
+from receiver.storage.engine import error_code, is_retryable
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS = 12
+BUDGET_SECONDS = 5.0
+_log = event_logger("transaction")
+
+
+def transact(engine: Engine, work: Callable[[Connection, int], T]) -> T:
+    """Run `work(connection, attempt)` in one transaction and commit it; `attempt` counts from 0.
+
+    After a failure that may pass (deadlock, lock wait, a lost race, a lost connection) everything is rolled back and
+    run again, with full jitter, at most MAX_ATTEMPTS times in BUDGET_SECONDS. `work` must stand being run again after
+    a COMMIT whose outcome is unknown: its rows carry ids that were made before.
+    Raises StorageUnavailable when that does not help. Other database errors (a bug, a missing table) pass through.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_retryable),
+        wait=tenacity.wait_random_exponential(multiplier=0.004, max=0.2),
+        stop=tenacity.stop_after_attempt(MAX_ATTEMPTS) | tenacity.stop_after_delay(BUDGET_SECONDS),
+        before_sleep=_note,
+        reraise=True,
+    )
+    attempt = -1
+
+    def once() -> T:
+        nonlocal attempt
+        attempt += 1
+        with engine.begin() as connection:
+            return work(connection, attempt)
+
+    try:
+        return retrying(once)
+    except (DBAPIError, PoolTimeout) as error:
+        if not is_retryable(error):
+            raise
+        raise StorageUnavailable(f"the database did not take it after {attempt + 1} attempts") from error
+
+
+def _note(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    code = str(error_code(error)) if isinstance(error, DBAPIError) else type(error).__name__
+    metrics.RETRIES.labels(code).inc()
+    _log.info("transaction.retry", extra={"code": code, "attempt": state.attempt_number})
