@@ -67,7 +67,9 @@ def _database_url(text: str) -> str:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise ValueError("must be a SQLAlchemy URL, for example mysql+pymysql://user:password@host/name") from None
+        raise ValueError(
+            "must be a SQLAlchemy URL, for example mysql+pymysql://user:password@host/name"
+        ) from None
     if url.get_backend_name() not in ("sqlite", "mysql", "mariadb"):
         raise ValueError("must begin with sqlite:///, mysql+pymysql:// or mariadb+pymysql://")
     return text
@@ -158,7 +160,9 @@ _NOTHING: Mapping[Any, Any] = {_secrets: (), _basic: (), _api_tokens: ()}
 
 def _setting(parse: Any, default: str | None, help_text: str, *, secret: bool = False) -> Any:
     # `default` is text, parsed like a given value, so the documented default is the real one.
-    return dataclasses.field(metadata={"parse": parse, "default": default, "help": help_text, "secret": secret})
+    return dataclasses.field(
+        metadata={"parse": parse, "default": default, "help": help_text, "secret": secret}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,15 @@ class Settings:
         _database_url, "sqlite:///var/receiver.db", "Where everything is kept (SQLAlchemy URL).", secret=True
     )
     bind: HostPort = _setting(_host_port, "127.0.0.1:8080", "Address the receiver listens on.")
-    public_url: str | None = _setting(_web_url, None, "Address of this receiver as people reach it; used in links.")
+    public_url: str | None = _setting(
+        _web_url, None, "Address of this receiver as people reach it; used in links."
+    )
     auth: bool = _setting(_switch, "on", "`off` allows an address beyond loopback without any credential.")
     webhook_token: tuple[str, ...] = _setting(
-        _secrets, None, "Bearer tokens that senders may use; several, comma-separated, for rotation.", secret=True
+        _secrets,
+        None,
+        "Bearer tokens that senders may use; several, comma-separated, for rotation.",
+        secret=True,
     )
     webhook_basic: tuple[str, ...] = _setting(
         _basic, None, "user:password that senders may use; several, comma-separated.", secret=True
@@ -181,7 +190,9 @@ class Settings:
         _secrets, None, "Secrets of Grafana's HMAC signature; several, comma-separated.", secret=True
     )
     webhook_hmac_header: str = _setting(
-        str, "X-Grafana-Alerting-Signature", "Header with the signature; Grafana's older default name is taken too."
+        str,
+        "X-Grafana-Alerting-Signature",
+        "Header with the signature; Grafana's older default name is taken too.",
     )
     webhook_hmac_timestamp_header: str | None = _setting(
         str, None, "Header with the signed time; when set it is required and may be 5 minutes off."
@@ -196,7 +207,9 @@ class Settings:
     resolve_holds_seconds: float = _setting(
         _positive_seconds, "900", "How long a person's resolve stands against an alert that keeps firing."
     )
-    labels_cluster: tuple[str, ...] = _setting(_names, "cluster", "Labels that give the cluster, first one set wins.")
+    labels_cluster: tuple[str, ...] = _setting(
+        _names, "cluster", "Labels that give the cluster, first one set wins."
+    )
     labels_namespace: tuple[str, ...] = _setting(_names, "namespace", "Labels that give the namespace.")
     labels_service: tuple[str, ...] = _setting(_names, "service,app,job", "Labels that give the service.")
     labels_phase: tuple[str, ...] = _setting(_names, "phase", "Labels that give the phase.")
@@ -208,14 +221,24 @@ class Settings:
     )  # fmt: skip
     web_workers: int = _setting(_positive_int, "2", "gunicorn processes.")
     web_threads: int = _setting(_positive_int, "16", "Threads in each of them.")
-    worker_threads: int = _setting(_positive_int, "4", "Jobs of one queue that a worker process runs side by side.")
-    worker_poll_seconds: float = _setting(_positive_seconds, "0.5", "How often an idle worker looks for jobs.")
-    worker_lease_seconds: float = _setting(_positive_seconds, "60", "How long a worker owns a job between heartbeats.")
-    worker_drain_seconds: float = _setting(_positive_seconds, "25", "How long a stopping worker waits for its jobs.")
+    worker_threads: int = _setting(
+        _positive_int, "4", "Jobs of one queue that a worker process runs side by side."
+    )
+    worker_poll_seconds: float = _setting(
+        _positive_seconds, "0.5", "How often an idle worker looks for jobs."
+    )
+    worker_lease_seconds: float = _setting(
+        _positive_seconds, "60", "How long a worker owns a job between heartbeats."
+    )
+    worker_drain_seconds: float = _setting(
+        _positive_seconds, "25", "How long a stopping worker waits for its jobs."
+    )
     worker_metrics_bind: HostPort | None = _setting(
         _host_port, None, "Where a worker that runs by itself serves /metrics."
     )
-    metrics_dir: Path = _setting(Path, "var/metrics", "Directory through which processes share their metrics.")
+    metrics_dir: Path = _setting(
+        Path, "var/metrics", "Directory through which processes share their metrics."
+    )
     log_level: str = _setting(_level, "INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -20,8 +22,10 @@ class _SafeFormatter(JsonFormatter):
             rename_fields={"levelname": "level", "name": "logger", "message": "event"},
             timestamp="time",
         )
+        known = [text for text in secrets if len(text) >= _SHORTEST_SECRET]
+        known += [json.dumps(text)[1:-1] for text in known]  # as it stands in a line of JSON
         # Longest first: a secret may contain another one.
-        self._secrets = sorted((text for text in secrets if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
+        self._secrets = sorted(set(known), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
@@ -33,13 +37,15 @@ class _SafeFormatter(JsonFormatter):
         """Where it happened, without the error's text: drivers put statements and parameters into it."""
         kind, _, trace = ei if isinstance(ei, tuple) else (None, None, None)
         frames = traceback.extract_tb(trace)
-        places = " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-8:])
+        places = " > ".join(
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-8:]
+        )
         return f"{kind.__name__ if kind else 'unknown'} at {places}"
 
 
-def configure(level: str = "INFO", secrets: Sequence[str] = ()) -> None:
-    """Send every logger's lines to stderr as JSON; call once per process."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(level: str = "INFO", secrets: Sequence[str] = (), stream: TextIO | None = None) -> None:
+    """Send every logger's lines to `stream` (default: stderr) as JSON; call once per process."""
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_SafeFormatter(secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -21,7 +21,9 @@ BATCH_SIZE = Histogram(
     "Deliveries that were committed in one transaction.",
     buckets=(1, 2, 4, 8, 16, 32, 64),
 )
-RETRIES = Counter("receiver_transaction_retries_total", "Transactions that were rolled back and run again.", ["code"])
+RETRIES = Counter(
+    "receiver_transaction_retries_total", "Transactions that were rolled back and run again.", ["code"]
+)
 JOBS = Counter("receiver_jobs_total", "Finished attempts of jobs.", ["kind", "outcome"])
 JOB_SECONDS = Histogram(
     "receiver_job_seconds",
@@ -29,4 +31,6 @@ JOB_SECONDS = Histogram(
     ["kind"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0),
 )
-NOTIFICATIONS = Counter("receiver_notifications_total", "Notifications by how they ended.", ["channel", "outcome"])
+NOTIFICATIONS = Counter(
+    "receiver_notifications_total", "Notifications by how they ended.", ["channel", "outcome"]
+)

@@ -65,7 +65,11 @@ def choice(*values):
 
 
 def big_id():
-    return BigInteger().with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb").with_variant(Integer(), "sqlite")
+    return (
+        BigInteger()
+        .with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb")
+        .with_variant(Integer(), "sqlite")
+    )
 
 
 def count():
@@ -177,7 +181,10 @@ def create_grafana_alerts() -> None:
         "grafana_alerts",
         Column("alert_id", code(26), nullable=False),
         Column(
-            "delivery_id", code(26), ForeignKey("deliveries.delivery_id", name="fk_alerts_delivery"), nullable=False
+            "delivery_id",
+            code(26),
+            ForeignKey("deliveries.delivery_id", name="fk_alerts_delivery"),
+            nullable=False,
         ),
         Column("incident_id", code(40), ForeignKey("incidents.incident_id", name="fk_alerts_incident")),
         Column("incident_key", code(16)),
@@ -269,7 +276,12 @@ def create_jobs() -> None:
         Column("idempotency_key", code(190), nullable=False),
         Column("payload", JSON, nullable=False),
         Column("incident_id", code(40)),
-        Column("state", choice("ready", "running", "done", "dead", "unknown"), nullable=False, server_default="ready"),
+        Column(
+            "state",
+            choice("ready", "running", "done", "dead", "unknown"),
+            nullable=False,
+            server_default="ready",
+        ),
         Column("attempt", count(), nullable=False, server_default=text("0")),
         Column("max_attempts", count(), nullable=False),
         Column("run_at", UtcDateTime, nullable=False, server_default=database_now()),

@@ -29,7 +29,10 @@ OPEN_STATUSES = (Status.ACTIVE, Status.ACKNOWLEDGED)
 
 STATUS_TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     Status.ACTIVE: (Status.ACKNOWLEDGED, Status.RESOLVED),
-    Status.ACKNOWLEDGED: (Status.ACTIVE, Status.RESOLVED),  # back to active: an acknowledgement that timed out
+    Status.ACKNOWLEDGED: (
+        Status.ACTIVE,
+        Status.RESOLVED,
+    ),  # back to active: an acknowledgement that timed out
     Status.RESOLVED: (Status.CLOSED,),
     Status.CLOSED: (),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -44,3 +45,70 @@ class JobRequest:
 def notify_queue(channel: str) -> str:
     """The queue of a channel's notifications: each channel is a bulkhead of its own."""
     return f"{JobKind.NOTIFY.value}-{channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that one worker owns for now. `attempt` counts from 1.
+
+    `lease_token` is made anew for each claim, so it names this attempt and no other: what is recorded under it is
+    recorded once, and a worker that has slept through its lease can record nothing.
+    """
+
+    job_id: int
+    queue: str
+    kind: str
+    idempotency_key: str
+    payload: dict[str, Any]
+    incident_id: str | None
+    attempt: int
+    max_attempts: int
+    trace_id: str
+    lease_token: str
+
+
+class Verdict(StrEnum):
+    """How one attempt ended."""
+
+    DONE = "done"
+    RETRY = "retry"  # it failed, and another attempt follows
+    WAIT = "wait"  # nothing failed, it is only too early: does not count as an attempt
+    DEAD = "dead"  # it failed, and no attempt follows
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended, and why. `delay_seconds`: until the next one. `hush_seconds`: for the whole queue."""
+
+    verdict: Verdict
+    reason: str = ""
+    delay_seconds: float = 0.0
+    hush_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as people see it. Times are UTC, by the database's clock."""
+
+    job_id: int
+    queue: str
+    kind: str
+    state: str
+    attempt: int
+    max_attempts: int
+    incident_id: str | None
+    trace_id: str
+    created_at: datetime
+    run_at: datetime
+    finished_at: datetime | None
+    worker: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How many jobs of a queue are in each state (`done` is not counted), and how late its oldest due job is."""
+
+    queue: str
+    jobs: dict[str, int]
+    oldest_due_seconds: float

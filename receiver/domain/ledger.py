@@ -116,9 +116,18 @@ class Ledger:
         return admission
 
     def _firing(
-        self, alert: Alert, occasion: Occasion, key: str, episode: Episode | None, incident: IncidentState | None
+        self,
+        alert: Alert,
+        occasion: Occasion,
+        key: str,
+        episode: Episode | None,
+        incident: IncidentState | None,
     ) -> Admission:
-        if episode is not None and not _is_new_firing(alert, episode) and not self._outlived(episode, occasion):
+        if (
+            episode is not None
+            and not _is_new_firing(alert, episode)
+            and not self._outlived(episode, occasion)
+        ):
             if episode.status == AlertStatus.RESOLVED:
                 return Admission(Disposition.LATE)
             if incident is not None and episode.incident_id == incident.incident_id:
@@ -153,7 +162,12 @@ class Ledger:
         return occasion.received_at - episode.ended_at > self.resolve_holds
 
     def _resolved(
-        self, alert: Alert, occasion: Occasion, key: str, episode: Episode | None, incident: IncidentState | None
+        self,
+        alert: Alert,
+        occasion: Occasion,
+        key: str,
+        episode: Episode | None,
+        incident: IncidentState | None,
     ) -> Admission:
         if episode is not None and episode.status == AlertStatus.RESOLVED and _same_start(alert, episode):
             _touch(episode, occasion)

@@ -95,7 +95,9 @@ class GroupCommit(Generic[Item, Result]):
     def _settle(self, batch: Sequence[_Waiting[Item, Result]], *, keep_failure: bool) -> bool:
         try:
             results = self._work([one.item for one in batch])
-        except StorageUnavailable as error:  # no use in trying each by itself: the database is away for all of them
+        except (
+            StorageUnavailable
+        ) as error:  # no use in trying each by itself: the database is away for all of them
             for one in batch:
                 one.future.set_exception(error)
             return True

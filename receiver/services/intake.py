@@ -124,7 +124,9 @@ class Intake:
 
     def record(self, batch: Sequence[Delivery]) -> list[Answer]:
         """Store a batch in one transaction, run again as long as that may help; the answers in the batch's order."""
-        answers = transact(self._runtime.engine, lambda connection, attempt: self._store(connection, attempt, batch))
+        answers = transact(
+            self._runtime.engine, lambda connection, attempt: self._store(connection, attempt, batch)
+        )
         metrics.BATCH_SIZE.observe(len(batch))
         for one, answer in zip(batch, answers, strict=True):
             metrics.DELIVERIES.labels(one.source, answer.outcome.value).inc()
@@ -168,7 +170,9 @@ class Intake:
                     keys.add(alert.incident_key)
                     episode_keys.add(episode_key(alert.incident_key, delivery.source, alert.fingerprint))
         last_ids: dict[str, str] = {}
-        if keys and attempt:  # the id's second may be taken; asking costs a round trip, so only after a failure
+        if (
+            keys and attempt
+        ):  # the id's second may be taken; asking costs a round trip, so only after a failure
             last_ids = incidents.last_ids(connection, keys)
 
         def name_incident(opened_at: datetime, key: str) -> str:
@@ -197,4 +201,6 @@ def _decide(ledger: Ledger, tally: _Tally) -> None:
 
 
 def _weight(delivery: Delivery) -> int:
-    return 1 + (len(delivery.parsed.alerts) if delivery.parsed else 0) + len(delivery.body) // _BYTES_PER_WEIGHT
+    return (
+        1 + (len(delivery.parsed.alerts) if delivery.parsed else 0) + len(delivery.body) // _BYTES_PER_WEIGHT
+    )

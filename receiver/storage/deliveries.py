@@ -72,12 +72,13 @@ def recorded(connection: Connection, delivery_ids: Collection[str]) -> dict[str,
     Needed when a COMMIT's outcome was unknown and the transaction is run again.
     """
     rows = connection.execute(
-        select(deliveries.c.delivery_id, deliveries.c.trace_id, deliveries.c.outcome, deliveries.c.reason).where(
-            deliveries.c.delivery_id.in_(delivery_ids)
-        )
+        select(
+            deliveries.c.delivery_id, deliveries.c.trace_id, deliveries.c.outcome, deliveries.c.reason
+        ).where(deliveries.c.delivery_id.in_(delivery_ids))
     )
     answers = {
-        row.delivery_id: Answer(row.delivery_id, row.trace_id, Outcome(row.outcome), reason=row.reason) for row in rows
+        row.delivery_id: Answer(row.delivery_id, row.trace_id, Outcome(row.outcome), reason=row.reason)
+        for row in rows
     }
     for answer in answers.values():
         _fill(connection, answer)
@@ -86,7 +87,9 @@ def recorded(connection: Connection, delivery_ids: Collection[str]) -> dict[str,
 
 def _fill(connection: Connection, answer: Answer) -> None:
     own = grafana_alerts.c.delivery_id == answer.delivery_id
-    counted = select(grafana_alerts.c.disposition, func.count()).where(own).group_by(grafana_alerts.c.disposition)
+    counted = (
+        select(grafana_alerts.c.disposition, func.count()).where(own).group_by(grafana_alerts.c.disposition)
+    )
     answer.counts = {disposition: count for disposition, count in connection.execute(counted)}
     joined = select(
         incidents.c.incident_id,

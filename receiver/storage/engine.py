@@ -1,4 +1,4 @@
-"""The engine and what differs between databases: connection settings, transactions, and which errors may be tried again."""
+"""The engine and what differs between databases: connection settings, transactions, errors that may be tried again."""
 
 from __future__ import annotations
 

@@ -35,13 +35,16 @@ _lock = (
 _insert = insert(alert_episodes)
 # One multi-row statement on every engine. The rows exist and this transaction holds their locks, so it replaces nobody
 # else's row.
+_names = [column.name for column in alert_episodes.c]
 _replace = text(
-    f"REPLACE INTO alert_episodes ({', '.join(alert_episodes.c.keys())})"
-    f" VALUES ({', '.join(':' + name for name in alert_episodes.c.keys())})"
+    f"REPLACE INTO alert_episodes ({', '.join(_names)}) VALUES (:{', :'.join(_names)})"  # noqa: S608 - our own names
 ).bindparams(*(bindparam(column.name, type_=column.type) for column in alert_episodes.c))
 _end_all = (
     update(alert_episodes)
-    .where(alert_episodes.c.incident_id == bindparam("incident"), alert_episodes.c.status == AlertStatus.FIRING.value)
+    .where(
+        alert_episodes.c.incident_id == bindparam("incident"),
+        alert_episodes.c.status == AlertStatus.FIRING.value,
+    )
     .values(status=AlertStatus.RESOLVED.value, ended_at=bindparam("at"), ended_by=EndedBy.PERSON.value)
 )
 

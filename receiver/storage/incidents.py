@@ -72,7 +72,7 @@ def insert_opened(connection: Connection, opened: Sequence[IncidentState]) -> No
     """
     connection.execute(_insert, [_row(state) for state in opened])
     found = connection.execute(_numbers, {"ids": [state.incident_id for state in opened]})
-    numbers = {incident_id: number for incident_id, number in found}  # noqa: C416 - dict() would ask for its keys()
+    numbers = {incident_id: number for incident_id, number in found}  # dict() would ask the result for its keys()
     for state in opened:
         state.number = numbers[state.incident_id]
 
@@ -97,7 +97,7 @@ def update_touched(connection: Connection, touched: Iterable[IncidentState]) -> 
 
 def _row(state: IncidentState) -> dict[str, Any]:
     alert = state.opened_by
-    assert alert is not None  # noqa: S101 - narrows the type: only opened incidents come here
+    assert alert is not None  # only opened incidents come here
     return {
         "incident_id": state.incident_id,
         "incident_key": state.incident_key,

@@ -51,7 +51,9 @@ def _one_at_a_time(connection: Connection) -> Iterator[None]:
         if connection.execute(text("SELECT GET_LOCK(:name, 5)"), {"name": _LOCK_NAME}).scalar():
             break
     else:
-        raise SchemaOutOfDate(f"another `db upgrade` has held the lock {_LOCK_NAME} for {_LOCK_WAIT_SECONDS} seconds")
+        raise SchemaOutOfDate(
+            f"another `db upgrade` has held the lock {_LOCK_NAME} for {_LOCK_WAIT_SECONDS} seconds"
+        )
     connection.commit()
     try:
         yield

@@ -122,7 +122,12 @@ grafana_alerts = Table(
     "grafana_alerts",
     metadata,
     Column("alert_id", code(26), nullable=False),
-    Column("delivery_id", code(26), ForeignKey("deliveries.delivery_id", name="fk_alerts_delivery"), nullable=False),
+    Column(
+        "delivery_id",
+        code(26),
+        ForeignKey("deliveries.delivery_id", name="fk_alerts_delivery"),
+        nullable=False,
+    ),
     Column("incident_id", code(40), ForeignKey("incidents.incident_id", name="fk_alerts_incident")),
     Column("incident_key", code(16)),
     Column("rule_uid", exact(190), nullable=False),

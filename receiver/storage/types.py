@@ -26,7 +26,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
         """Microseconds on MySQL, whose DATETIME has none by default."""
-        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else DateTime())
+        return dialect.type_descriptor(
+            mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else DateTime()
+        )
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """To naive UTC."""
@@ -69,7 +71,11 @@ def choice(*values: str) -> Enum:
 
 def big_id() -> TypeEngine[int]:
     """A 64-bit row number. SQLite numbers rows by itself only under the exact name INTEGER."""
-    return BigInteger().with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb").with_variant(Integer(), "sqlite")
+    return (
+        BigInteger()
+        .with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb")
+        .with_variant(Integer(), "sqlite")
+    )
 
 
 def count() -> TypeEngine[int]:

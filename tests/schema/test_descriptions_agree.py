@@ -41,12 +41,16 @@ def mysql_statements(file: str) -> Iterator[str]:
 def described(connection: Connection) -> dict[str, list[tuple[str, ...]]]:
     found = {}
     for what, query in CATALOGUE.items():
-        rows = [tuple(" ".join(str(value).split()) for value in row) for row in connection.execute(text(query))]
+        rows = [
+            tuple(" ".join(str(value).split()) for value in row) for row in connection.execute(text(query))
+        ]
         found[what] = sorted(row for row in rows if row[0] != "alembic_version")
     return found
 
 
-def test_the_sql_files_and_the_migrations_make_the_same_mysql_database(new_mysql_database: Callable[[], str]) -> None:
+def test_the_sql_files_and_the_migrations_make_the_same_mysql_database(
+    new_mysql_database: Callable[[], str],
+) -> None:
     by_hand, migrated = create_engine(new_mysql_database()), create_engine(new_mysql_database())
     upgrade(migrated)
     with by_hand.connect() as connection:
@@ -63,7 +67,9 @@ def test_the_sql_files_and_the_migrations_make_the_same_mysql_database(new_mysql
 
 
 def sqlite_description(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'")
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+    )
     return sorted((name, " ".join(re.sub(r"--.*", "", sql).split())) for name, sql in rows)
 
 
@@ -87,7 +93,9 @@ KNOWN_DIFFERENCE = ("modify_nullable", "incidents", "number")
 @pytest.mark.filterwarnings("ignore:Computed default on incidents.open_key cannot be modified")
 def test_the_tables_in_python_are_those_of_the_database(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         found = compare_metadata(context, metadata)
     differences = [change for group in found for change in (group if isinstance(group, list) else [group])]
     assert [one for one in differences if (one[0], one[2], one[3]) != KNOWN_DIFFERENCE] == []

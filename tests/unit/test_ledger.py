@@ -12,7 +12,9 @@ from receiver.domain.ledger import Admission, EndedBy, Ledger, Occasion
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def alert(status: str = "firing", *, fingerprint: str = "f1", key: str = "k" * 16, **changes: object) -> Alert:
+def alert(
+    status: str = "firing", *, fingerprint: str = "f1", key: str = "k" * 16, **changes: object
+) -> Alert:
     fields: dict[str, object] = {
         "status": AlertStatus(status),
         "rule_uid": "am:CpuHigh",
@@ -156,13 +158,18 @@ def test_the_resolve_of_an_older_episode_does_not_end_the_current_one() -> None:
 def test_the_resolve_of_a_newer_episode_ends_the_current_one() -> None:
     story = Story()
     story.hears(alert())
-    assert story.hears(alert("resolved", starts_at=START + timedelta(minutes=5))).disposition is Disposition.RESOLVED
+    assert (
+        story.hears(alert("resolved", starts_at=START + timedelta(minutes=5))).disposition
+        is Disposition.RESOLVED
+    )
     assert story.hears(alert(starts_at=START + timedelta(minutes=5))).disposition is Disposition.LATE
 
 
 def test_senders_without_a_start_time_still_repeat_resolve_and_fire_anew() -> None:
     story = Story()
-    heard = [story.hears(alert(status, starts_at=None)) for status in ("firing", "firing", "resolved", "resolved")]
+    heard = [
+        story.hears(alert(status, starts_at=None)) for status in ("firing", "firing", "resolved", "resolved")
+    ]
     assert [one.disposition for one in heard] == ["opened", "repeated", "resolved", "repeated"]
     assert story.hears(alert(starts_at=None)).disposition is Disposition.OPENED
 

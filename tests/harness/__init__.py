@@ -1,0 +1,1 @@
+"""The servers and processes that other tests rely on do what they promise."""
