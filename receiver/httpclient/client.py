@@ -1,0 +1,134 @@
+"""HttpClient: sends one request and gives back the answer, or a DeliveryFailed that says what trying again is worth."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url
+from urllib3.exceptions import HTTPError
+
+from receiver import __version__
+from receiver.clock import Clock, utc_now
+from receiver.errors import DeliveryFailed
+from receiver.httpclient.connection import Deadline, Session
+from receiver.httpclient.response import Judge, Response, failure_of, private_parts, read_text, retry_after
+from receiver.httpclient.transport import transport_failure
+
+USER_AGENT = f"alert-receiver/{__version__}"
+
+# An empty proxy wins over the environment's.
+_NO_PROXY = {"http": "", "https": ""}
+
+
+class HttpClient:
+    """Sends requests. One object serves all threads.
+
+    Each request has a connection of its own: messages are few, and a kept connection that the other side has closed
+    meanwhile looks like one that was cut after sending, when nobody can tell whether the message arrived.
+
+    `connect_timeout_seconds` bounds the connection to each address of the host, `read_timeout_seconds` each silence
+    of the other side, `total_timeout_seconds` everything together, but for the look-up of the host's name, which has
+    the limits of the system's resolver.
+    """
+
+    def __init__(
+        self,
+        connect_timeout_seconds: float = 3,
+        read_timeout_seconds: float = 10,
+        total_timeout_seconds: float = 20,
+        user_agent: str = USER_AGENT,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
+        self._total_seconds = total_timeout_seconds
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",  # no compressed body, so none that unpacks to gigabytes
+            "Connection": "close",
+        }
+        self._clock = clock
+
+    def post_json(
+        self, url: str, payload: Any, headers: Mapping[str, str] | None = None, judge: Judge = failure_of
+    ) -> Response:
+        """POST `payload` as JSON. `judge` says which answers are failures (by default their status does).
+
+        Raises DeliveryFailed.
+        """
+        response = self.request("POST", url, payload=payload, headers=headers)
+        failure = judge(response)
+        if failure is not None:
+            raise failure
+        return response
+
+    def request(
+        self, method: str, url: str, *, payload: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Send one request, with `payload` as JSON unless it is None; return the answer, whatever its status.
+
+        Raises DeliveryFailed if no whole answer came; `outcome_unknown` says whether the request may have arrived.
+        """
+        body, sent = None, {**self._headers, **(headers or {})}
+        if payload is not None:
+            # A lone surrogate has no UTF-8 form: rather a `?` than a message that can never be sent.
+            body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+            sent["Content-Type"] = "application/json; charset=utf-8"
+        outcome = self._attempt(method, url, body, sent, private_parts(url, headers or {}))
+        if isinstance(outcome, DeliveryFailed):
+            # Raised here and not in an `except`: the library's exception, which quotes the address, is no context.
+            raise outcome
+        return outcome
+
+    def _attempt(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], private: tuple[str, ...]
+    ) -> Response | DeliveryFailed:
+        with Deadline(self._total_seconds) as deadline, Session() as session:
+            try:
+                answer = session.request(
+                    method,
+                    url,
+                    data=body,
+                    headers=headers,
+                    auth=_auth(url),
+                    timeout=self._timeouts,
+                    proxies=dict(_NO_PROXY) if _is_loopback(url) else None,
+                    allow_redirects=False,
+                    stream=True,
+                )
+                return self._response(answer, deadline, private)
+            # RequestException is an OSError; a ValueError is an address that cannot be taken apart.
+            except (OSError, HTTPError, ValueError) as error:
+                return transport_failure(error, deadline, self._timeouts)
+
+    def _response(
+        self, answer: requests.Response, deadline: Deadline, private: tuple[str, ...]
+    ) -> Response | DeliveryFailed:
+        text, whole = read_text(answer)
+        wait = retry_after(answer.headers.get("Retry-After", ""), self._clock())
+        response = Response(answer.status_code, answer.headers, text, wait, private)
+        if response.is_success and (deadline.expired or not whole):
+            what = f"was not complete within {deadline.seconds:g} s" if deadline.expired else "broke off"
+            reason = f"HTTP {response.status}, but the answer {what}"
+            return DeliveryFailed(reason, outcome_unknown=True, http_status=response.status)
+        return response  # a refusal is one, however much of its explanation arrived
+
+
+def _auth(url: str) -> HTTPBasicAuth | Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """The credentials in the address, if any; else a function that does nothing, to keep requests from ~/.netrc."""
+    user, password = get_auth_from_url(url)
+    return HTTPBasicAuth(user, password) if user or password else lambda request: request
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

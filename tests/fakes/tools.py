@@ -1,0 +1,61 @@
+"""Where the foreign programs are that tests start: named in the environment, on PATH, or in var/tools."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRATCH = ROOT / "var" / "test"
+
+# Servers that live outside an ordinary user's PATH on Debian, and Homebrew's folder.
+_MORE_PATH = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
+_DEBIAN = ROOT / "var" / "tools"
+
+_FETCH = "run tools/fetch-debian.sh {0}, put it on PATH, or set RECEIVER_TEST_{1} to its path"
+# name: the commands it goes by, and what to do where it is missing
+_KNOWN = {
+    "mariadbd": (("mariadbd",), "install mariadb-server-core, or set RECEIVER_TEST_DATABASE_URL"),
+    "alertmanager": (
+        ("alertmanager", "prometheus-alertmanager"),
+        _FETCH.format("prometheus-alertmanager", "ALERTMANAGER"),
+    ),
+    "nginx": (("nginx",), _FETCH.format("nginx", "NGINX")),
+    "prometheus": (("prometheus",), _FETCH.format("prometheus", "PROMETHEUS")),
+}
+
+
+class MissingTool(AssertionError):
+    """A program that a test needs is not on this machine. The message is one line that says what to do."""
+
+
+def find(name: str) -> Path | None:
+    """The program's path, None where it is missing. RECEIVER_TEST_<NAME> goes before everything else.
+
+    MissingTool if that variable names what cannot be run.
+    """
+    variable = f"RECEIVER_TEST_{name.upper()}"
+    given = os.environ.get(variable)
+    if given and not os.access(given, os.X_OK):
+        raise MissingTool(f"{variable} is {given}, and that is no program")
+    if given:
+        return Path(given)
+    commands, _ = _KNOWN[name]
+    fetched = map(str, _DEBIAN.glob("*/usr/*bin"))
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATH, *fetched])
+    found = (shutil.which(command, path=path) for command in commands)
+    return next((Path(place) for place in found if place), None)
+
+
+def is_fetched(program: Path) -> bool:
+    """Whether the program was only unpacked: it finds its files by a `usr` in its working directory."""
+    return program.is_relative_to(_DEBIAN)
+
+
+def require(name: str) -> Path:
+    """The program's path; MissingTool, which fails the test, where it is missing. Never a silent skip."""
+    found = find(name)
+    if found is None:
+        raise MissingTool(f"{name} is not on this machine: {_KNOWN[name][1]}")
+    return found
