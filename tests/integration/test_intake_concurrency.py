@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,13 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, text
 
+from receiver.ids import new_trace_id
+from receiver.runtime import Runtime
+from receiver.services.incidents import Deed, resolve
 from receiver.storage.engine import reading
 from tests.builders import bodies
 from tests.fakes import storm
+from tests.integration.conftest import RuntimeFactory
 
 WEBHOOKS, KEYS = 2000, 50
 DOUBLE_OPEN = text(
@@ -79,3 +84,50 @@ def test_simultaneous_first_alerts_open_one_incident_per_key(mysql_engine: Engin
     assert number(mysql_engine, "SELECT COUNT(*) FROM events WHERE type = 'incident.opened'") == KEYS
     assert number(mysql_engine, "SELECT COUNT(*) FROM events WHERE type = 'alert.raised'") == WEBHOOKS
     assert number(mysql_engine, "SELECT SUM(firing_count) FROM incidents") == WEBHOOKS
+
+
+@contextmanager
+def people_who_resolve(runtime: Runtime) -> Iterator[list[str]]:
+    """Somebody resolves an open incident every few milliseconds, whatever its alerts say."""
+    resolved: list[str] = []
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.005):
+            with reading(runtime.engine) as connection:
+                found = connection.execute(
+                    text("SELECT incident_id FROM incidents WHERE open_key IS NOT NULL LIMIT 20")
+                )
+                names = [name for (name,) in found]
+            if names:
+                resolve(runtime, random.choice(names), Deed("ann", new_trace_id()))
+                resolved.append(names[0])
+
+    person = threading.Thread(target=work)
+    person.start()
+    try:
+        yield resolved
+    finally:
+        over.set()
+        person.join()
+
+
+def test_the_books_balance_while_people_resolve_in_between(
+    mysql_engine: Engine, make_runtime: RuntimeFactory
+) -> None:
+    url = mysql_engine.url.render_as_string(hide_password=False)
+    runtime = make_runtime(mysql_engine)
+    with watched(mysql_engine) as seen, people_who_resolve(runtime) as resolved:
+        errors = storm.blow(url, first_alerts(), processes=4, threads=16, grouped=False)
+    assert errors == []
+    assert len(resolved) > 5
+    assert seen and max(seen) == 0
+    check_books(mysql_engine)
+    opened = number(mysql_engine, "SELECT COUNT(*) FROM incidents")
+    assert opened > KEYS
+    for event, count in (
+        ("incident.opened", opened),
+        ("incident.resolved", len(resolved)),
+        ("alert.raised", WEBHOOKS),
+    ):
+        assert number(mysql_engine, f"SELECT COUNT(*) FROM events WHERE type = '{event}'") == count
