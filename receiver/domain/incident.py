@@ -47,6 +47,9 @@ MITIGATION_TRANSITIONS: dict[Mitigation, tuple[Mitigation, ...]] = {
 
 ID_PREFIX = "INC-"
 
+# Who resolved an incident when no person did: its last firing alert.
+RESOLVED_BY_ALERT = "alert"
+
 
 def allowed_statuses(status: str) -> tuple[str, ...]:
     """The statuses that may follow `status`."""

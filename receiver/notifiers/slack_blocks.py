@@ -23,7 +23,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from receiver.domain.incident import ID_PREFIX
+from receiver.domain.incident import ID_PREFIX, RESOLVED_BY_ALERT
 from receiver.domain.notification import Notification, Template
 from receiver.notifiers.slack_text import clean, code, duration, line, lines, link, moment, size
 
@@ -158,7 +158,7 @@ def _place(n: Notification) -> list[tuple[str, str]]:
 
 
 def _resolver(n: Notification) -> str:
-    by_itself = n.resolved_by in ("", "alert")  # what the ledger writes when the last alert ended
+    by_itself = n.resolved_by in ("", RESOLVED_BY_ALERT)
     return "its last alert, which ended" if by_itself else code(n.resolved_by, _VALUE)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from receiver.domain.incident import RESOLVED_BY_ALERT
 from receiver.domain.ledger import IncidentState
 from receiver.storage.tables import incidents
 from receiver.storage.text import fit, fit_document
@@ -87,7 +88,7 @@ def update_touched(connection: Connection, touched: Iterable[IncidentState]) -> 
             "new_priority": state.priority,
             "new_firing_count": state.firing_count,
             "new_resolved_at": state.resolved_at,
-            "new_resolved_by": "alert" if state.resolved_at else None,
+            "new_resolved_by": RESOLVED_BY_ALERT if state.resolved_at else None,
         }
         for state in touched
     ]
@@ -117,6 +118,6 @@ def _row(state: IncidentState) -> dict[str, Any]:
         "opened_at": state.opened_at,
         "last_seen_at": state.last_seen_at,
         "resolved_at": state.resolved_at,
-        "resolved_by": "alert" if state.resolved_at else None,
+        "resolved_by": RESOLVED_BY_ALERT if state.resolved_at else None,
         "trace_id": state.trace_id,
     }

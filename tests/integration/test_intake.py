@@ -22,7 +22,7 @@ from receiver.services.intake import Intake
 from receiver.storage.engine import create_engine, reading
 from tests.builders import bodies
 from tests.fakes.ports import free_port
-from tests.integration.conftest import RuntimeFactory
+from tests.fixtures.runtimes import RuntimeFactory
 
 SLACK = "https://hooks.slack.example/services/T0/B0/x"
 

@@ -16,7 +16,7 @@ from receiver.services.incidents import Deed, resolve
 from receiver.storage.engine import reading
 from tests.builders import bodies
 from tests.fakes import storm
-from tests.integration.conftest import RuntimeFactory
+from tests.fixtures.runtimes import RuntimeFactory
 
 WEBHOOKS, KEYS = 2000, 50
 DOUBLE_OPEN = text(
