@@ -1,4 +1,4 @@
-"""The real Alertmanager, configured with the snippet of the README, drives `receiver up` over MariaDB and tells Slack."""
+"""The real Alertmanager, set up with the snippet of the README, drives `receiver up` over MariaDB and tells Slack."""
 
 from __future__ import annotations
 

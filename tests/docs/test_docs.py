@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from receiver import errors
 from receiver.app import create_app
 from receiver.config import SETTINGS
 from receiver.domain.alert import Disposition
@@ -23,9 +24,9 @@ ROOT = bundled("sql").parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def table(name: str) -> list[list[str]]:
-    """The rows between the markers of a table in docs/operations.md, without the head."""
-    text = (ROOT / "docs" / "operations.md").read_text()
+def table(name: str, document: str = "operations.md") -> list[list[str]]:
+    """The rows between the markers of a table in a document, without the head."""
+    text = (ROOT / "docs" / document).read_text()
     between = text.partition(f"<!-- {name}:")[2].partition(f"<!-- {name} end -->")[0]
     rows = [line.strip("|").split(" | ") for line in between.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
@@ -49,7 +50,8 @@ def test_the_metrics_table_is_what_is_served(sqlite_engine: Engine, make_runtime
     intake.accept(intake.read(bodies.alertmanager([bodies.alert()]), trace_id=new_trace_id()))
     served = create_app(runtime.settings, runtime).test_client().get("/metrics").text
     families = {family.name: family for family in text_string_to_metric_families(served)}
-    ours = {name for name in families if name.startswith("receiver_")}
+    # `_created` says when a counter began; prometheus_client adds it to each.
+    ours = {name for name in families if name.startswith("receiver_") and not name.endswith("_created")}
     listed = {}
     for name, labels, about in table("metrics"):
         family = families[name.strip("`").removesuffix("_total")]
@@ -58,6 +60,38 @@ def test_the_metrics_table_is_what_is_served(sqlite_engine: Engine, make_runtime
         known = {label for sample in family.samples for label in sample.labels} - {"le"}
         assert not known or known == set(filter(None, labels.split(", "))), name
     assert set(listed) == ours
+
+
+def test_the_routes_table_is_what_the_receiver_says_of_itself(
+    sqlite_engine: Engine, make_runtime: RuntimeFactory
+) -> None:
+    runtime = make_runtime(sqlite_engine)
+    spec = create_app(runtime.settings, runtime).test_client().get("/openapi.json").json
+    assert spec is not None
+    served = {
+        (method.upper(), path)
+        for path, item in spec["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    listed = set()
+    for route, _, _ in table("routes", "api.md"):
+        methods, _, path = route.strip("`").rpartition(" ")
+        listed |= {(method, path) for method in methods.split(", ")}
+    assert listed == served
+
+
+def test_every_kind_of_problem_is_listed() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.RequestRefused)
+    ]
+    assert len(kinds) > 8
+    assert [
+        kind.slug for kind in kinds if f"`{kind.slug}`" not in text and kind is not errors.RequestRefused
+    ] == []
 
 
 def test_every_disposition_is_explained() -> None:
