@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.runtimes", "tests.fixtures.isolation", "tests.fixtures.servers"]
+pytest_plugins = [
+    "tests.fixtures.databases",
+    "tests.fixtures.isolation",
+    "tests.fixtures.runtimes",
+    "tests.fixtures.servers",
+]
 
 # The same examples on every machine: a run that fails, fails again. The clock decides nothing.
 settings.register_profile(

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Looks after the programs that the tests start. Without a database server nothing is tested, so that one is installed
+# (Debian's package is the bare server: no service starts). The others are only unpacked into var/tools; where that
+# cannot be done, the tests that need one fail, each with the reason.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin
+
+# has COMMAND...: whether one of them is there
+has() { for command in "$@"; do command -v "$command" >/dev/null 2>&1 && return 0; done; return 1; }
+
+# unpacked PACKAGE VARIABLE COMMAND...: one of the commands, or VARIABLE as the path of one, or else the Debian package
+unpacked() {
+  package=$1 variable=$2
+  shift 2
+  eval "given=\${$variable:-}"
+  [ -n "$given" ] || has "$@" || tools/fetch-debian.sh "$package" ||
+    echo "set-up: put $1 on PATH or set $variable to its path, or the tests with it will fail" >&2
+}
+
+[ -n "${RECEIVER_TEST_DATABASE_URL:-}" ] || has mariadbd ||
+  tools/apt-install.sh mariadb-server-core "for the tests' private MariaDB" \
+    "set RECEIVER_TEST_DATABASE_URL to a server whose user may create databases"
+
+unpacked prometheus-alertmanager RECEIVER_TEST_ALERTMANAGER alertmanager prometheus-alertmanager
+unpacked prometheus RECEIVER_TEST_PROMETHEUS prometheus
+unpacked nginx RECEIVER_TEST_NGINX nginx
