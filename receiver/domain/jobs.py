@@ -66,6 +66,17 @@ class ClaimedJob:
     trace_id: str
     lease_token: str
 
+    def facts(self) -> dict[str, Any]:
+        """What a log line says of it."""
+        return {
+            "job_id": self.job_id,
+            "kind": self.kind,
+            "queue": self.queue,
+            "attempt": self.attempt,
+            "incident_id": self.incident_id,
+            "trace_id": self.trace_id,
+        }
+
 
 class Verdict(StrEnum):
     """How one attempt ended."""

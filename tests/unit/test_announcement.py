@@ -93,7 +93,9 @@ def test_changes_count_from_the_last_message_that_was_sent():
 
 
 def test_an_acknowledgement_alone_is_no_news():
-    acknowledged = situation("acknowledged", acknowledged_at=NOW + timedelta(minutes=1), acknowledged_by="ann")
+    acknowledged = situation(
+        "acknowledged", acknowledged_at=NOW + timedelta(minutes=1), acknowledged_by="ann"
+    )
     assert plan(UPDATED, acknowledged, [said()]).step is Step.WAIT
 
 

@@ -18,7 +18,19 @@ def most(attempt: int) -> float:
 
 
 def test_the_ceiling_doubles_with_each_attempt_up_to_the_cap():
-    assert [round(most(attempt)) for attempt in range(1, 12)] == [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
+    assert [round(most(attempt)) for attempt in range(1, 12)] == [
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
+        600,
+        600,
+    ]
 
 
 def test_jitter_is_full_so_that_failures_of_one_moment_spread_out():

@@ -1,0 +1,59 @@
+"""One attempt of one job: the outermost handler, where whatever can go wrong becomes an outcome."""
+
+from __future__ import annotations
+
+import random
+import time
+import traceback
+from collections.abc import Mapping
+
+from receiver import metrics
+from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
+from receiver.domain.retry import Backoff, decide_retry
+from receiver.errors import DeliveryFailed, StorageUnavailable
+from receiver.logs import event_logger
+from receiver.services.job_handler import Completion, Handler
+from receiver.storage.engine import is_unreachable
+
+_log = event_logger("worker")
+
+UNKNOWN_KIND_PAUSE_SECONDS = 60.0
+DATABASE_PAUSE_SECONDS = 5.0
+# When one message is told to come later, the next of its queue would be told so too; but now and then one should ask.
+LONGEST_HUSH_SECONDS = 300.0
+
+
+def attempt(handlers: Mapping[str, Handler], job: ClaimedJob, backoff: Backoff) -> Completion:
+    """Run the job's handler and return how it ended. Never raises."""
+    handler = handlers.get(job.kind)
+    if handler is None:  # of a newer release, whose workers will find it again
+        return Completion(Outcome(Verdict.WAIT, "no handler for this kind here", UNKNOWN_KIND_PAUSE_SECONDS))
+    _log.debug("job.started", extra=job.facts())
+    started = time.monotonic()
+    try:
+        return handler.run(job)
+    except DeliveryFailed as failure:
+        return Completion(_after(failure, job, backoff))
+    except Exception as error:  # noqa: BLE001 - the worker's outermost handler: a bug in one job must not end the others
+        if isinstance(error, StorageUnavailable) or is_unreachable(error):
+            pause = DATABASE_PAUSE_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
+            return Completion(Outcome(Verdict.WAIT, "the database did not answer", pause))
+        _log.error("job.bug", extra=job.facts(), exc_info=True)
+        return Completion(_after(DeliveryFailed(bug(error)), job, backoff))
+    finally:
+        metrics.JOB_SECONDS.labels(job.kind).observe(time.monotonic() - started)
+
+
+def _after(failure: DeliveryFailed, job: ClaimedJob, backoff: Backoff) -> Outcome:
+    decision = decide_retry(failure, job.attempt, job.max_attempts, backoff)
+    hush = min(failure.retry_after_seconds or 0.0, LONGEST_HUSH_SECONDS)
+    if decision.delay_seconds is None:
+        return Outcome(Verdict.DEAD, decision.reason, hush_seconds=hush)
+    return Outcome(Verdict.RETRY, decision.reason, decision.delay_seconds, hush)
+
+
+def bug(error: BaseException) -> str:
+    """Where an unexpected error happened, without its text: that may hold anything, secrets included."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}"

@@ -1,0 +1,136 @@
+"""The threads of one queue, with the jobs that wait for them. What happens in here holds up no other queue."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Engine
+
+from receiver.domain.jobs import ClaimedJob
+from receiver.domain.retry import Backoff
+from receiver.logs import event_logger
+from receiver.services.job_handler import Handler
+from receiver.worker.attempt import attempt
+from receiver.worker.lease import Leases
+from receiver.worker.pace import Pace
+from receiver.worker.recorder import Recorder
+
+_log = event_logger("worker")
+
+
+class Bulkhead:
+    """Runs the jobs of `queue` on `threads` threads. `on_room` is called when it could take more of them."""
+
+    def __init__(
+        self,
+        queue: str,
+        threads: int,
+        engine: Engine,
+        handlers: Mapping[str, Handler],
+        held: Leases,
+        backoff: Backoff,
+        on_room: Callable[[], None],
+    ) -> None:
+        self.queue = queue
+        self.is_hungry = False  # the last claim brought all that was asked for, so there may be more
+        self._handlers = handlers
+        self._leases = held
+        self._backoff = backoff
+        self._on_room = on_room
+        self._pace = Pace(threads)
+        self._recorder = Recorder(engine, handlers, self._settled, name=f"{queue}-recorder")
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[ClaimedJob, float]] = deque()
+        self._held = 0  # waiting, running, or not recorded yet
+        self._running: dict[tuple[int, str], float] = {}  # since when, by claim
+        self._silent_until = 0.0
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{queue}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        self._recorder.start()
+        for thread in self._threads:
+            thread.start()
+
+    def room(self) -> int:
+        """How many jobs to claim for it now; 0 while a handful is not worth a transaction, or it must keep silent."""
+        with self._changed:
+            now = time.monotonic()
+            width = self._pace.width(now - min(self._running.values(), default=now))
+            is_low = self._held <= width // 2 or self._held < len(self._threads)
+            return width - self._held if is_low and not self._is_silent() else 0
+
+    def offer(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Take claimed jobs, whose leases are held."""
+        now = time.monotonic()
+        with self._changed:
+            self._held += len(jobs)
+            self._waiting.extend((job, now) for job in jobs)
+            self._changed.notify_all()
+
+    def take_unstarted(self, longer_than_seconds: float = 0.0) -> list[ClaimedJob]:
+        """Take back the jobs that have waited so long without being started. Their leases are held no more."""
+        since = time.monotonic() - longer_than_seconds
+        taken = []
+        with self._changed:
+            while self._waiting and self._waiting[0][1] <= since:
+                taken.append(self._waiting.popleft()[0])
+            self._held -= len(taken)
+        self._leases.drop(taken)
+        return taken
+
+    def stop(self) -> None:
+        """Start no more jobs; running ones go on."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def is_idle(self) -> bool:
+        """Whether nothing runs, waits or is yet to be recorded."""
+        with self._changed:
+            return self._held == 0
+
+    def abandon(self) -> None:
+        """Stop recording, too: the process is about to end."""
+        self._recorder.stop()
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            if not self._leases.may_start(job):
+                # Others may have it by now. Its lease is left to run out: whoever owns the job then is sure of it.
+                _log.warning("lease.doubtful", extra=job.facts())
+                self._settled([job])
+                continue
+            claim = (job.job_id, job.lease_token)
+            with self._changed:
+                self._running[claim] = time.monotonic()
+            completion = attempt(self._handlers, job, self._backoff)
+            with self._changed:
+                now = time.monotonic()
+                self._pace.note(now - self._running.pop(claim))
+                self._silent_until = max(self._silent_until, now + completion.outcome.hush_seconds)
+            self._recorder.submit(job, completion)
+
+    def _next(self) -> ClaimedJob | None:
+        with self._changed:
+            while not self._stopping and (not self._waiting or self._is_silent()):
+                # While it is silent nobody notifies of its end; what waits is taken back meanwhile anyway.
+                self._changed.wait(timeout=1.0 if self._waiting else None)
+            return None if self._stopping else self._waiting.popleft()[0]
+
+    def _settled(self, jobs: Sequence[ClaimedJob]) -> None:
+        self._leases.drop(jobs)
+        with self._changed:
+            self._held -= len(jobs)
+        if self.is_hungry and self.room():
+            self._on_room()
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() < self._silent_until

@@ -1,0 +1,173 @@
+"""The worker as a process: puts its parts together, runs until it is told to stop, and ends in good order."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from sqlalchemy.exc import DBAPIError
+
+from receiver.config import Settings
+from receiver.domain.retry import Backoff
+from receiver.ids import new_ulid
+from receiver.logs import event_logger
+from receiver.runtime import Runtime
+from receiver.services.job_handler import Handler
+from receiver.storage.engine import is_unreachable
+from receiver.storage.migrate import require_newest
+from receiver.worker.attempt import attempt
+from receiver.worker.bulkhead import Bulkhead
+from receiver.worker.dispatcher import Dispatcher, claim
+from receiver.worker.handlers import build_handlers
+from receiver.worker.lease import Heartbeat, Leases
+from receiver.worker.queues import queues_of
+from receiver.worker.reaper import reap
+from receiver.worker.recorder import settle
+
+_log = event_logger("worker")
+
+DEFAULT_BACKOFF = Backoff()
+DATABASE_PAUSE_SECONDS = 2.0
+# Ctrl-C reaches a whole process group, and whoever started us may pass it on: that is one wish, told twice.
+SAME_WISH_SECONDS = 1.0
+
+
+class Worker:
+    """A dispatcher, a heartbeat, and a bulkhead for each queue. Several processes may run one each."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        handlers: Mapping[str, Handler] | None = None,
+        queues: Sequence[str] | None = None,
+        backoff: Backoff = DEFAULT_BACKOFF,
+    ) -> None:
+        settings, engine = runtime.settings, runtime.engine
+        self.name = _new_name()
+        known = build_handlers(runtime) if handlers is None else handlers
+        held = Leases(settings.worker_lease_seconds)
+        self._heartbeat = Heartbeat(engine, held)
+        self._dispatcher = Dispatcher(
+            engine, known, held, worker=self.name, poll_seconds=settings.worker_poll_seconds
+        )
+        self._bulkheads = [
+            Bulkhead(name, settings.worker_threads, engine, known, held, backoff, self._dispatcher.look_again)
+            for name in (queues_of(runtime.notifiers) if queues is None else queues)
+        ]
+
+    def start(self) -> None:
+        """Begin to look for jobs."""
+        queues = [bulkhead.queue for bulkhead in self._bulkheads]
+        _log.info("worker.started", extra={"worker": self.name, "queues": queues})
+        for bulkhead in self._bulkheads:
+            bulkhead.start()
+        self._heartbeat.start()
+        self._dispatcher.start(self._bulkheads)
+
+    def stop(self, drain_seconds: float) -> bool:
+        """Take no more jobs, give back those not started, and wait up to `drain_seconds` for those that run.
+
+        Returns whether all of them ended. One that did not is repeated by another worker when its lease is over.
+        """
+        deadline = time.monotonic() + drain_seconds
+        for bulkhead in self._bulkheads:
+            bulkhead.stop()
+        self._dispatcher.stop(drain_seconds)
+        while not self._is_idle() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        drained = self._is_idle()
+        self._heartbeat.stop()
+        for bulkhead in self._bulkheads:
+            bulkhead.abandon()
+        _log.info("worker.stopped", extra={"worker": self.name, "drained": drained})
+        return drained
+
+    def _is_idle(self) -> bool:
+        return all(bulkhead.is_idle() for bulkhead in self._bulkheads)
+
+
+def run_worker(runtime: Runtime) -> int:
+    """Work until SIGTERM or SIGINT, then drain; returns the exit status. To be called from the main thread.
+
+    A second signal ends the process at once. Waits for a database that is away; raises SchemaOutOfDate.
+    """
+    signals = _Signals()
+    if not _await_database(runtime, signals):
+        return 0
+    worker = Worker(runtime)
+    worker.start()
+    signals.first.get()
+    worker.stop(runtime.settings.worker_drain_seconds)
+    return 0
+
+
+def connections_needed(settings: Settings, queues: int) -> int:
+    """How many database connections a worker with so many queues uses at once: what its pool should hold."""
+    return queues * (settings.worker_threads + 1) + 2  # threads and recorder of each, dispatcher, heartbeat
+
+
+def run_due(
+    runtime: Runtime,
+    *,
+    handlers: Mapping[str, Handler] | None = None,
+    queues: Sequence[str] | None = None,
+    backoff: Backoff = DEFAULT_BACKOFF,
+) -> int:
+    """Do every job that is due, one after the other in this thread, and return how many attempts that were."""
+    known = build_handlers(runtime) if handlers is None else handlers
+    name, never, attempts = _new_name(), threading.Event(), 0
+    reap(runtime.engine, known, never)
+    for served in queues_of(runtime.notifiers) if queues is None else queues:
+        while claimed := claim(runtime.engine, served, 1, runtime.settings.worker_lease_seconds, name):
+            settle(runtime.engine, known, [(job, attempt(known, job, backoff)) for job in claimed], never)
+            attempts += 1
+    return attempts
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first goes into `first`, a later one ends the process."""
+
+    def __init__(self) -> None:
+        # The one queue that may be filled from a signal handler while the same thread waits for it.
+        self.first: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._since: float | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
+            self.first.put(number)
+        elif time.monotonic() - self._since > SAME_WISH_SECONDS:
+            os._exit(128 + number)
+
+
+def _await_database(runtime: Runtime, signals: _Signals) -> bool:
+    """Wait until the database answers; whether it did before a signal came. Raises SchemaOutOfDate."""
+    while True:
+        try:
+            require_newest(runtime.engine)
+        except DBAPIError as error:
+            if not is_unreachable(error):
+                raise
+            _log.warning("worker.no_database", extra={"pause_seconds": DATABASE_PAUSE_SECONDS})
+        else:
+            return True
+        try:
+            signals.first.get(timeout=DATABASE_PAUSE_SECONDS)
+        except queue.Empty:
+            continue
+        return False
+
+
+def _new_name() -> str:
+    """Who we are in the job table: for people the host and process, and new at each start."""
+    host = socket.gethostname().encode("ascii", "replace").decode()[:24]
+    return f"{host}-{os.getpid()}-{new_ulid()[-8:]}"
