@@ -1,0 +1,81 @@
+"""Reads a request's body whole or not at all.
+
+Werkzeug cuts a chunked body at its limit without a word, and takes a body that ends early for a short one. Here a body
+that is too large gives 413, and one whose transport broke gives 400: what is stored is what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from gunicorn.http.errors import ParseException
+
+from receiver.errors import BodyTooLarge, BrokenBody, UnsupportedEncoding
+
+WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024
+API_LIMIT_BYTES = 64 * 1024
+# A sender that falls silent in mid-body must not hold a thread for ever; a proxy in front of us waits no longer either.
+SILENCE_SECONDS = 15.0
+
+
+class _Stream(Protocol):
+    def read(self, size: int) -> bytes: ...
+
+
+def read_body(environ: Mapping[str, Any], limit: int) -> bytes:
+    """The body of the request with this WSGI environment, at most `limit` bytes.
+
+    Raises BodyTooLarge (without reading, where the length is announced), UnsupportedEncoding for a compressed body,
+    BrokenBody for broken chunks, an early end, or a sender that falls silent.
+    """
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedEncoding("send the body as it is, without Content-Encoding")
+    announced = _announced(environ)
+    if announced is None and not environ.get("wsgi.input_terminated"):
+        return b""  # without a length, and without a server that knows where the body ends, there is none
+    if announced is not None and announced > limit:
+        raise BodyTooLarge(f"the body has {announced} bytes, the limit is {limit}")
+    body = _read(environ, limit if announced is None else announced, more=announced is None)
+    if announced is not None and len(body) < announced:
+        raise BrokenBody(f"the body ended after {len(body)} of {announced} bytes")
+    if len(body) > limit:
+        raise BodyTooLarge(f"the body has more than {limit} bytes, which is the limit")
+    return body
+
+
+def _announced(environ: Mapping[str, Any]) -> int | None:
+    """The announced length; None where there is none, or where chunks say how long the body is."""
+    text = environ.get("CONTENT_LENGTH") or ""
+    if not text or environ.get("HTTP_TRANSFER_ENCODING"):
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise BrokenBody("Content-Length is no number")
+    return int(text)
+
+
+def _read(environ: Mapping[str, Any], size: int, *, more: bool) -> bytes:
+    """`size` bytes, and one more where `more`, which tells that the body goes on."""
+    connection = environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(SILENCE_SECONDS)
+    try:
+        return _exactly(environ["wsgi.input"], size + 1 if more else size)
+    except (OSError, ParseException) as error:
+        # gunicorn parses chunks while we read, and its error texts may hold what was sent.
+        raise BrokenBody(f"the body could not be read to its end ({type(error).__name__})") from None
+    finally:
+        if connection is not None:
+            connection.settimeout(None)
+
+
+def _exactly(stream: _Stream, size: int) -> bytes:
+    first = stream.read(size)
+    if len(first) == size or not first:
+        return first
+    pieces, missing = [first], size - len(first)
+    while missing and (piece := stream.read(missing)):  # a server may hand over less than it is asked for
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)

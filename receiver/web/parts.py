@@ -1,0 +1,101 @@
+"""What the web layer of one process works with. The database side is built when the first request needs it.
+
+A server may import the application first and fork its workers later: connections and threads do not survive that, so
+they belong to the process that built them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from receiver.clock import utc_now
+from receiver.config import Settings
+from receiver.runtime import Runtime, build_runtime
+from receiver.services.figures import Figures
+from receiver.services.health import Health
+from receiver.services.intake import Intake
+from receiver.web.api_auth import ApiGate
+from receiver.web.browsers import BrowserGuard
+from receiver.web.webhook_auth import WebhookGate
+
+_EXTENSION = "receiver"
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    pid: int
+    runtime: Runtime
+    intake: Intake
+    health: Health
+    figures: Figures
+
+
+class Parts:
+    """Settings, gates and services of this process; threads share it."""
+
+    def __init__(self, settings: Settings, runtime: Runtime | None = None) -> None:
+        self.settings = settings
+        self.webhook_gate = WebhookGate(settings, runtime.clock if runtime else utc_now)
+        self.api_gate = ApiGate(settings)
+        self.browsers = BrowserGuard(settings)
+        self._lock = threading.Lock()
+        self._services = _services(runtime) if runtime else None
+
+    @property
+    def runtime(self) -> Runtime:
+        """Settings, engine, clock and channels."""
+        return self._built().runtime
+
+    @property
+    def intake(self) -> Intake:
+        """Takes deliveries."""
+        return self._built().intake
+
+    @property
+    def health(self) -> Health:
+        """Tells whether the database answers."""
+        return self._built().health
+
+    @property
+    def figures(self) -> Figures:
+        """What /metrics reads from the database."""
+        return self._built().figures
+
+    def close(self) -> None:
+        """Give this process's connections back, for a server that ends a worker."""
+        services = self._services
+        if services is not None and services.pid == os.getpid():
+            services.runtime.close()
+
+    def _built(self) -> _Services:
+        services = self._services
+        if services is None or services.pid != os.getpid():
+            with self._lock:
+                services = self._services
+                if services is None or services.pid != os.getpid():
+                    services = self._services = _services(build_runtime(self.settings))
+        return services
+
+
+def _services(runtime: Runtime) -> _Services:
+    return _Services(os.getpid(), runtime, Intake(runtime), Health(runtime.engine), Figures(runtime.engine))
+
+
+def install(app: Flask, parts: Parts) -> None:
+    """Make `parts` those of `app`."""
+    app.extensions[_EXTENSION] = parts
+
+
+def of(app: Flask) -> Parts:
+    """The parts of `app`."""
+    found: Parts = app.extensions[_EXTENSION]
+    return found
+
+
+def current_parts() -> Parts:
+    """The parts of the application that answers the current request."""
+    return of(current_app)
