@@ -1,0 +1,117 @@
+"""What `receiver up` prints once it answers: where things are, what to enter at the senders, a first alert."""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+from receiver.config import Settings
+from receiver.storage.inspect import place_of
+
+# `$(date ...)` makes each paste a new firing. Its quotes close and open the body's, so any POSIX shell takes it.
+_BODY = (
+    '{"version": "4", "status": "firing", "receiver": "first-alert", "groupLabels": {}, "alerts": [\n'
+    '  {"status": "firing", "startsAt": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'",\n'
+    '   "labels": {"alertname": "FirstAlert", "severity": "warning", "service": "checkout"},\n'
+    '   "annotations": {"summary": "My first alert"}}]}'
+)
+
+
+def banner(settings: Settings, local_url: str) -> str:
+    """The text, without any secret. `local_url` is how this machine reaches the receiver."""
+    public_url = settings.public_url or local_url
+    return "\n".join(
+        (
+            "",
+            "The receiver and its worker are running. Ctrl-C stops both.",
+            "",
+            f"  Incidents  {local_url}/api/v1/incidents",
+            f"  API        {local_url}/docs",
+            f"  Data       {place_of(settings.database_url)}",
+            f"  Slack      {_slack(settings)}",
+            "",
+            "Grafana: Alerting > Contact points > Create contact point, integration Webhook",
+            indent(grafana(settings, public_url), "  "),
+            "",
+            "Alertmanager: in alertmanager.yml",
+            indent(alertmanager(settings, public_url), "  "),
+            "",
+            "Send a first alert:",
+            indent(first_alert(settings, local_url), "  "),
+            "",
+            "and see the incident it opened:",
+            f"  {incidents(settings, local_url)}",
+            "",
+        )
+    )
+
+
+def grafana(settings: Settings, url: str) -> str:
+    """The fields of Grafana's contact point."""
+    lines = [f"URL          {url}/api/v1/webhooks/grafana", "HTTP method  POST"]
+    if settings.webhook_token:
+        lines.append("Authorization header: scheme Bearer, credentials: a token of RECEIVER_WEBHOOK_TOKEN")
+    elif settings.webhook_basic:
+        lines.append("HTTP basic authentication: user and password of RECEIVER_WEBHOOK_BASIC")
+    elif settings.webhook_hmac_secret:
+        lines.append("HMAC signature: the secret of RECEIVER_WEBHOOK_HMAC_SECRET")
+        if settings.webhook_hmac_timestamp_header:
+            lines.append(f"Timestamp header: {settings.webhook_hmac_timestamp_header}")
+    return "\n".join(lines)
+
+
+def alertmanager(settings: Settings, url: str) -> str:
+    """The route and the receiver in Alertmanager's configuration, YAML."""
+    text = dedent(
+        f"""\
+        route:
+          receiver: alert-receiver
+        receivers:
+          - name: alert-receiver
+            webhook_configs:
+              - url: {url}/api/v1/webhooks/alertmanager
+                send_resolved: true"""
+    )
+    if settings.webhook_token:
+        credentials = """\
+                http_config:
+                  authorization:
+                    credentials_file: /path/to/a/file/with/the/token"""
+    elif settings.webhook_basic:
+        credentials = """\
+                http_config:
+                  basic_auth:
+                    username: the user of RECEIVER_WEBHOOK_BASIC
+                    password_file: /path/to/a/file/with/the/password"""
+    elif settings.webhook_hmac_secret:
+        credentials = "  # Alertmanager cannot sign: set RECEIVER_WEBHOOK_TOKEN for it"
+        return f"{text}\n{credentials}"
+    else:
+        return text
+    return f"{text}\n{indent(dedent(credentials), ' ' * 8)}"
+
+
+def first_alert(settings: Settings, url: str) -> str:
+    """A curl command that sends an Alertmanager body with one alert that fires now."""
+    credential = ""
+    if settings.webhook_token:
+        credential = ' \\\n  -H "Authorization: Bearer $TOKEN"'  # a variable: the secret is not printed
+    elif settings.webhook_basic:
+        credential = ' \\\n  -u "$USER_AND_PASSWORD"'
+    elif settings.webhook_hmac_secret:
+        return "(only signed requests are taken: use the Test button of Grafana's contact point)"
+    return (
+        f"curl -sS {url}/api/v1/webhooks/alertmanager{credential} \\\n"
+        f"  -H 'Content-Type: application/json' -d '{_BODY}'"
+    )
+
+
+def incidents(settings: Settings, url: str) -> str:
+    """A curl command that lists the incidents."""
+    credential = ' -H "Authorization: Bearer $API_TOKEN"' if settings.api_tokens else ""
+    return f"curl -sS {url}/api/v1/incidents{credential}"
+
+
+def _slack(settings: Settings) -> str:
+    if settings.slack_webhook_url:
+        return "set up; `receiver notify-test` sends a test message"
+    return "not set up, nobody is told: set RECEIVER_SLACK_WEBHOOK_URL and start again"

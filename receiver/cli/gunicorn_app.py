@@ -1,0 +1,134 @@
+"""gunicorn inside our own command: its settings, its logs in our form, and how signals and metrics are handled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
+from prometheus_client.multiprocess import mark_process_dead
+
+from receiver.app import close_app, create_app
+from receiver.cli.exits import Exit
+from receiver.config import Settings
+
+# A worker that has not shown life for this long is killed: threads that hang do not count, only the process does.
+WORKER_TIMEOUT_SECONDS = 30
+# Longer than nginx keeps idle connections (deploy/nginx): were it us who closes them, a POST could meet the closing and
+# be lost. Connections that wait hold no thread.
+KEEPALIVE_SECONDS = 75
+# In memory: a heartbeat file on a slow disk looks like a worker that hangs.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of the system, and gunicorn makes the file's name
+
+
+class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Serves `create_app(settings)` on `listener`, which it takes over. `supervised`: by `receiver up`."""
+
+    def __init__(
+        self, settings: Settings, listener: socket.socket, *, graceful_seconds: int, supervised: bool
+    ) -> None:
+        self._settings = settings
+        # From here on gunicorn owns the socket. Said once: at SIGHUP the settings are loaded again.
+        self._bind = f"fd://{listener.detach()}"
+        self._graceful_seconds = graceful_seconds
+        self._supervised = supervised
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings. Not from its files and variables: ours are the only ones."""
+        for name, value in self._options().items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application; called in each worker process, after the fork, so that no connection is shared."""
+        return create_app(self._settings)
+
+    def run(self) -> None:
+        """Serve until a signal says to stop; ends the process."""
+        try:
+            _Arbiter(self, supervised=self._supervised).run()
+        except SystemExit as ended:
+            # gunicorn's own statuses (3: a worker did not start, 4: no application) mean other things here.
+            sys.exit(Exit.FAILED if ended.code else 0)
+
+    def _options(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "bind": self._bind,
+            "worker_class": _Worker,
+            "workers": settings.web_workers,
+            "threads": settings.web_threads,
+            "timeout": WORKER_TIMEOUT_SECONDS,
+            "graceful_timeout": self._graceful_seconds,
+            "keepalive": KEEPALIVE_SECONDS,
+            "limit_request_line": 4094,
+            "limit_request_fields": 100,
+            "limit_request_field_size": 8190,
+            "worker_tmp_dir": str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None,
+            "preload_app": False,
+            "control_socket_disable": True,
+            "accesslog": None,
+            "logger_class": _Logger,
+            "loglevel": settings.log_level.lower(),
+            "proc_name": "receiver",
+            "worker_exit": _close,
+            "child_exit": _forget,
+        }
+
+
+def _close(arbiter: Arbiter, worker: ThreadWorker) -> None:
+    if isinstance(worker.app.callable, Flask):
+        close_app(worker.app.callable)
+
+
+def _forget(arbiter: Arbiter, worker: ThreadWorker) -> None:
+    mark_process_dead(worker.pid)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master. Ctrl-C means what SIGTERM means; under `receiver up` it is for the parent to act on."""
+
+    def __init__(self, app: GunicornApp, *, supervised: bool) -> None:
+        self._supervised = supervised
+        super().__init__(app)
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        if self._supervised:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def handle_int(self) -> None:
+        self.handle_term()
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's worker process. A terminal's Ctrl-C reaches it too: the master tells it when to stop."""
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's lines through our handler. What a client sent (a broken header, an address) stays out of them."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+    def warning(self, msg: str, *args: Any, **options: Any) -> None:
+        self.error_log.warning(
+            msg.partition(": ")[0] if msg.startswith("Invalid request") else msg, *args, **options
+        )
+
+    def exception(self, msg: str, *args: Any, **options: Any) -> None:
+        self.error_log.error(msg.partition("%")[0].strip(), exc_info=True)

@@ -1,0 +1,54 @@
+"""`receiver serve`: the web part alone, in gunicorn."""
+
+from __future__ import annotations
+
+import socket
+
+import click
+
+from receiver.cli import shared_metrics
+from receiver.cli.environment import start
+from receiver.cli.lifeline import follow_parent
+from receiver.cli.listener import listen
+from receiver.config import Settings
+from receiver.storage.engine import create_engine
+from receiver.storage.migrate import require_newest
+
+# How long requests that are under way may take after SIGTERM; a webhook needs a fraction of it.
+GRACEFUL_SECONDS = 20
+
+
+@click.command("serve", short_help="Run the web part alone.")
+@click.option(
+    "--listener",
+    type=int,
+    hidden=True,
+    help="The inherited socket of `receiver up`, which watches over this.",
+)
+def command(listener: int | None) -> None:
+    """Take alerts and serve the API, without a worker.
+
+    Run as many as you like, on several machines; someone must also run `receiver worker`. SIGTERM and Ctrl-C let the
+    requests under way finish. Refuses to start on a database that needs `receiver db upgrade`.
+    """
+    settings = start()
+    _require_newest_schema(settings)
+    if listener is None:
+        found = listen(settings.bind)
+        shared_metrics.empty(settings.metrics_dir)
+    else:
+        found = socket.socket(fileno=listener)
+        follow_parent(GRACEFUL_SECONDS + 5)
+    shared_metrics.share(settings.metrics_dir)
+    # Not at the top: it imports prometheus_client, which looks for the shared directory only once.
+    from receiver.cli.gunicorn_app import GunicornApp
+
+    GunicornApp(settings, found, graceful_seconds=GRACEFUL_SECONDS, supervised=listener is not None).run()
+
+
+def _require_newest_schema(settings: Settings) -> None:
+    engine = create_engine(settings.database_url, pool_size=1)
+    try:
+        require_newest(engine)
+    finally:
+        engine.dispose()  # before gunicorn forks

@@ -1,0 +1,67 @@
+"""`receiver worker`: does the jobs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from receiver.cli import shared_metrics
+from receiver.cli.environment import start
+from receiver.cli.exits import Exit, Failure
+from receiver.cli.lifeline import follow_parent
+from receiver.config import HostPort
+
+
+@click.command("worker", short_help="Run a worker alone.")
+@click.option("--supervised", is_flag=True, hidden=True, help="`receiver up` watches over this.")
+def command(supervised: bool) -> None:
+    """Do what follows from alerts: send notifications. Run as many as you like, on several machines.
+
+    SIGTERM and Ctrl-C let the jobs under way finish (RECEIVER_WORKER_DRAIN_SECONDS). Waits for a database that is
+    away, and refuses one that needs `receiver db upgrade`.
+    """
+    settings = start()
+    if supervised:
+        # A terminal's Ctrl-C is for the parent to act on. Blocked instead of ignored: run_worker sets a handler.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        follow_parent(settings.worker_drain_seconds + 5)
+        shared_metrics.share(settings.metrics_dir)
+    else:
+        shared_metrics.keep_to_oneself()
+    # Not at the top: they import prometheus_client, which looks for the shared directory only once.
+    from receiver.runtime import build_runtime
+    from receiver.worker.loop import connections_needed, run_worker
+
+    runtime = build_runtime(settings, pool_size=connections_needed(settings, queues=len(settings.channels)))
+    try:
+        with _metrics_server(None if supervised else settings.worker_metrics_bind):
+            status = run_worker(runtime)
+    finally:
+        # Told twice, it still ends in good order: while Python winds up, the default would kill it.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        runtime.close()
+    sys.exit(status)
+
+
+@contextmanager
+def _metrics_server(bind: HostPort | None) -> Iterator[None]:
+    """Serve /metrics there. Under `receiver up` the web part serves the worker's too."""
+    if bind is None:
+        yield
+        return
+    from prometheus_client import start_http_server  # as above
+
+    try:
+        server, thread = start_http_server(bind.port, addr=bind.host)
+    except OSError as error:
+        reason = f"Cannot listen on {bind} (RECEIVER_WORKER_METRICS_BIND): {error.strerror}"
+        raise Failure(Exit.ADDRESS, reason) from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
