@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import TextIO
 
-from pythonjsonlogger.json import JsonFormatter
+import msgspec
+from pythonjsonlogger.msgspec import MsgspecFormatter
 
 _HIDDEN = "[hidden]"
 _SHORTEST_SECRET = 6  # shorter texts would be cut out of innocent words
 
 
-class _SafeFormatter(JsonFormatter):
+class _SafeFormatter(MsgspecFormatter):
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__(
             "%(message)s%(levelname)s%(name)s",
@@ -23,7 +23,9 @@ class _SafeFormatter(JsonFormatter):
             timestamp="time",
         )
         known = [text for text in secrets if len(text) >= _SHORTEST_SECRET]
-        known += [json.dumps(text)[1:-1] for text in known]  # as it stands in a line of JSON
+        known += [
+            msgspec.json.encode(text).decode()[1:-1] for text in known
+        ]  # as it stands in a line of JSON
         # Longest first: a secret may contain another one.
         self._secrets = sorted(set(known), key=len, reverse=True)
 

@@ -73,7 +73,9 @@ def insert_opened(connection: Connection, opened: Sequence[IncidentState]) -> No
     """
     connection.execute(_insert, [_row(state) for state in opened])
     found = connection.execute(_numbers, {"ids": [state.incident_id for state in opened]})
-    numbers = {incident_id: number for incident_id, number in found}  # dict() would ask the result for its keys()
+    numbers = {
+        incident_id: number for incident_id, number in found
+    }  # dict() would ask the result for its keys()
     for state in opened:
         state.number = numbers[state.incident_id]
 

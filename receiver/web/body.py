@@ -6,7 +6,9 @@ that is too large gives 413, and one whose transport broke gives 400: what is st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from gunicorn.http.errors import ParseException
@@ -17,6 +19,11 @@ WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024
 API_LIMIT_BYTES = 64 * 1024
 # A sender that falls silent in mid-body must not hold a thread for ever; a proxy in front of us waits no longer either.
 SILENCE_SECONDS = 15.0
+
+# So much of a refused body is read and forgotten, for so long: more than any sender sends in earnest.
+DISCARD_BYTES = 2 * WEBHOOK_LIMIT_BYTES
+DISCARD_SECONDS = 5.0
+_DISCARD_PIECE_BYTES = 64 * 1024
 
 
 class _Stream(Protocol):
@@ -45,6 +52,27 @@ def read_body(environ: Mapping[str, Any], limit: int) -> bytes:
     return body
 
 
+def discard_body(environ: Mapping[str, Any]) -> None:
+    """Read what is left of a refused request's body and forget it, within bounds.
+
+    A server that answers and closes while the sender still writes resets the connection, and the sender sees that (a
+    proxy makes a 502 of it) instead of the answer that says what is wrong.
+    """
+    if not environ.get("wsgi.input_terminated"):
+        return  # without a server that knows where the body ends, reading on could wait for ever
+    deadline = time.monotonic() + DISCARD_SECONDS
+    left = DISCARD_BYTES
+    try:
+        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+            with _impatient(environ, seconds):
+                piece = environ["wsgi.input"].read(_DISCARD_PIECE_BYTES)
+            if not piece:
+                return
+            left -= len(piece)
+    except (OSError, ParseException):
+        return  # it is refused anyway
+
+
 def _announced(environ: Mapping[str, Any]) -> int | None:
     """The announced length; None where there is none, or where chunks say how long the body is."""
     text = environ.get("CONTENT_LENGTH") or ""
@@ -57,17 +85,26 @@ def _announced(environ: Mapping[str, Any]) -> int | None:
 
 def _read(environ: Mapping[str, Any], size: int, *, more: bool) -> bytes:
     """`size` bytes, and one more where `more`, which tells that the body goes on."""
-    connection = environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(SILENCE_SECONDS)
     try:
-        return _exactly(environ["wsgi.input"], size + 1 if more else size)
+        with _impatient(environ, SILENCE_SECONDS):
+            return _exactly(environ["wsgi.input"], size + 1 if more else size)
     except (OSError, ParseException) as error:
         # gunicorn parses chunks while we read, and its error texts may hold what was sent.
         raise BrokenBody(f"the body could not be read to its end ({type(error).__name__})") from None
+
+
+@contextmanager
+def _impatient(environ: Mapping[str, Any], seconds: float) -> Iterator[None]:
+    """Under gunicorn, end a read with TimeoutError when nothing comes for so long; it waits for ever by itself."""
+    connection = environ.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    connection.settimeout(seconds)
+    try:
+        yield
     finally:
-        if connection is not None:
-            connection.settimeout(None)
+        connection.settimeout(None)
 
 
 def _exactly(stream: _Stream, size: int) -> bytes:

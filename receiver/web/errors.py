@@ -21,6 +21,7 @@ from receiver.errors import (
 )
 from receiver.logs import event_logger
 from receiver.web import api_auth
+from receiver.web.body import discard_body
 from receiver.web.parts import current_parts
 from receiver.web.trace import current_trace_id
 
@@ -36,6 +37,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RequestRefused, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+    app.after_request(_let_it_be_seen)
 
 
 def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> Response:
@@ -56,6 +58,12 @@ def invalid_fields(errors: Mapping[str, Sequence[str]]) -> Response:
     """422 for fields of a request; `errors` says by field what is wrong."""
     detail = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
     return problem(InvalidField.status, InvalidField.slug, InvalidField.title, detail, errors=errors)
+
+
+def _let_it_be_seen(response: Response) -> Response:
+    if response.status_code >= 400 and request.method in ("POST", "PUT", "PATCH"):
+        discard_body(request.environ)
+    return response
 
 
 def _refused(error: RequestRefused) -> Response:

@@ -37,7 +37,7 @@ class Desk:
         return f"/api/v1/incidents/{self.number}"
 
     def incident(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.client.get(self.path).json
+        found: dict[str, Any] = self.client.get(self.path).get_json()
         return found
 
     def timeline(self) -> list[dict[str, Any]]:
@@ -47,13 +47,13 @@ class Desk:
     def act(self, step: str, **body: Any) -> dict[str, Any]:
         answer = self.client.post(f"{self.path}/{step}", json=body)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json
+        found: dict[str, Any] = answer.get_json()
         return found
 
     def send(self, body: bytes) -> dict[str, Any]:
         answer = self.client.post("/webhook/alert", data=body)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json
+        found: dict[str, Any] = answer.get_json()
         return found
 
 

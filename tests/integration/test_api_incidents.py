@@ -323,7 +323,11 @@ def test_the_list_of_a_large_table_is_read_from_an_index(
     _fill(mysql_engine, 20_000)  # a smaller table is cheaper to read and sort as a whole
     for statement, parameters in statements:
         with mysql_engine.connect() as connection:
-            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings().all()
+            plan = (
+                connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}", parameters)
+                .mappings()
+                .all()
+            )
         assert [row["key"] for row in plan] != [None]
         assert "filesort" not in str(plan[0]["Extra"])
 

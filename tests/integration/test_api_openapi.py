@@ -26,7 +26,7 @@ def client(sqlite_engine: Engine, make_runtime: RuntimeFactory) -> FlaskClient:
 
 @pytest.fixture
 def spec(client: FlaskClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json
+    found: dict[str, Any] = client.get("/openapi.json").get_json()
     return found
 
 
@@ -64,13 +64,13 @@ def test_what_the_document_says_of_an_incident_is_what_comes(
 ) -> None:
     client.post("/webhook/alert", data=bodies.alertmanager([bodies.alert()]))
     schemas = spec["components"]["schemas"]
-    incident = client.get("/api/v1/incidents/1").json
+    incident = client.get("/api/v1/incidents/1").get_json()
     assert set(schemas["Incident"]["properties"]) == set(incident)
     (alert,) = client.get("/api/v1/incidents/1/alerts?raw=1").json["alerts"]
     assert set(schemas["Alert"]["properties"]) == set(alert)
     event = client.get("/api/v1/incidents/1/timeline").json["events"][0]
     assert set(schemas["Event"]["properties"]) == set(event)
-    problem = client.get("/api/v1/incidents?limit=x").json
+    problem = client.get("/api/v1/incidents?limit=x").get_json()
     assert set(problem) <= set(schemas["Problem"]["properties"])
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import urllib.request
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from receiver.storage.engine import create_engine, reading
 from receiver.storage.migrate import upgrade
 from receiver.storage.tables import deliveries
 from tests.builders import bodies
+from tests.fakes.polling import wait_until
 from tests.fakes.ports import free_port
 from tests.fakes.processes import BIN, Process, environment
 
@@ -71,9 +74,15 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     engine.dispose()
 
 
-def start(folder: Path, port: int, settings: dict[str, str]) -> Process:
-    options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "4", "--workers", "1"]
-    command = [BIN / "gunicorn", *options, "receiver.wsgi:application"]
+def start(folder: Path, port: int, settings: dict[str, str], workers: int = 1) -> Process:
+    options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "4"]
+    command: list[str | Path] = [
+        BIN / "gunicorn",
+        *options,
+        "--workers",
+        str(workers),
+        "receiver.wsgi:application",
+    ]
     root = str(Path(__file__).parents[2])
     return Process(command, folder=folder, env=environment({**settings, "PYTHONPATH": root}), name="gunicorn")
 
@@ -143,8 +152,9 @@ def test_a_body_that_ends_early_is_400_and_is_not_kept(receiver: Receiver, raw: 
     assert receiver.kept() == before
 
 
-def test_a_compressed_body_is_415(receiver: Receiver) -> None:
-    status, answer = receiver.post(b"x" * 1000, **{"Content-Encoding": "gzip"})
+@pytest.mark.parametrize("size", [1000, 5 * MIB])
+def test_a_body_refused_unread_is_answered_and_not_reset(receiver: Receiver, size: int) -> None:
+    status, answer = receiver.post(b"x" * size, **{"Content-Encoding": "gzip"})
     assert (status, answer["type"]) == (415, "/problems/unsupported-encoding")
 
 
@@ -158,13 +168,18 @@ def test_there_is_no_redirect_to_lose_a_body_on(receiver: Receiver, path: str) -
 
 
 def test_a_connection_goes_on_after_a_refused_body(receiver: Receiver) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)
-    for size, status in ((8 * MIB + 1, 413), (100, 200), (8 * MIB + 1, 413), (100, 200)):
-        connection.request("POST", PATH, b"x" * size)
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == status
-    connection.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)) as connection:
+        for size, status in ((8 * MIB + 1, 413), (100, 200), (8 * MIB + 1, 413), (100, 200)):
+            connection.request("POST", PATH, b"x" * size)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+
+
+def test_a_sender_of_far_too_much_is_cut_off_and_the_receiver_goes_on(receiver: Receiver) -> None:
+    with suppress(ConnectionError):
+        assert receiver.post(in_pieces(40 * MIB))[0] == 413
+    assert receiver.post(b"after")[0] == 200
 
 
 def test_requests_sent_one_behind_the_other_are_told_apart(receiver: Receiver) -> None:
@@ -176,6 +191,26 @@ def test_requests_sent_one_behind_the_other_are_told_apart(receiver: Receiver) -
     )
     assert receiver.post(b"after")[0] == 200
     assert {first, second} <= set(receiver.kept())
+
+
+def test_the_processes_of_one_receiver_count_together(receiver: Receiver, tmp_path: Path) -> None:
+    shared = tmp_path / "metrics"
+    shared.mkdir()
+    port = free_port()
+    url = receiver.engine.url.render_as_string()
+    given = {"RECEIVER_DATABASE_URL": url, "PROMETHEUS_MULTIPROC_DIR": str(shared)}
+    with start(tmp_path, port, given, workers=2) as process:
+        process.wait_for_http(f"http://127.0.0.1:{port}/readyz")
+        both = Receiver(port, receiver.engine)
+        for _ in range(20):
+            both.post(b"nonsense")
+        wait_until(lambda: len(list(shared.glob("histogram_*.db"))) == 2, what="both processes at work")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+    counted = [line for line in text.splitlines() if line.startswith("receiver_deliveries_total")]
+    assert counted == ['receiver_deliveries_total{outcome="quarantined",source="unknown"} 20.0']
+    assert "receiver_database_up 1.0" in text
+    assert "receiver_open_incidents{" in text
 
 
 def test_wrong_settings_end_the_server_with_their_names_and_without_a_traceback(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
 from receiver.errors import BodyTooLarge, BrokenBody, UnsupportedEncoding
-from receiver.web.body import read_body
+from receiver.web.body import DISCARD_BYTES, discard_body, read_body
 from tests.builders.web import environ
 
 LIMIT = 100
@@ -103,6 +103,29 @@ def test_a_compressed_body_is_refused(encoding):
 @pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
 def test_a_body_that_says_it_is_not_compressed_is_taken(encoding):
     assert read_body(environ(b"x", Content_Encoding=encoding), LIMIT) == b"x"
+
+
+def test_what_comes_after_a_refusal_is_read_so_that_the_sender_sees_the_answer():
+    made = environ(b"x" * 1_000_000, length=None)
+    discard_body(made)
+    assert made["wsgi.input"].read() == b""
+
+
+def test_no_more_than_a_bounded_part_of_a_refused_body_is_read():
+    class Endless:
+        taken = 0
+
+        def read(self, size):
+            self.taken += size
+            return b"x" * size
+
+    made = environ(length=None) | {"wsgi.input": Endless()}
+    discard_body(made)
+    assert made["wsgi.input"].taken == DISCARD_BYTES
+
+
+def test_a_refused_body_that_breaks_is_no_further_error():
+    discard_body(environ(length=None) | {"wsgi.input": Failing(NoMoreData())})
 
 
 def test_without_length_and_without_chunks_there_is_no_body():
