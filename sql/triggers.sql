@@ -21,7 +21,7 @@ BEGIN
     IF @receiver_retention = 1 THEN
       UPDATE incidents SET alerts_pruned = alerts_pruned + 1 WHERE incident_id = OLD.incident_id;
     ELSE
-      UPDATE incidents SET alert_count = alert_count - 1 WHERE incident_id = OLD.incident_id;
+      UPDATE incidents SET alert_count = GREATEST(alert_count, 1) - 1 WHERE incident_id = OLD.incident_id;
     END IF;
   END IF;
 END//

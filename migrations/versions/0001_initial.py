@@ -340,7 +340,7 @@ BEGIN
     IF @receiver_retention = 1 THEN
       UPDATE incidents SET alerts_pruned = alerts_pruned + 1 WHERE incident_id = OLD.incident_id;
     ELSE
-      UPDATE incidents SET alert_count = alert_count - 1 WHERE incident_id = OLD.incident_id;
+      UPDATE incidents SET alert_count = GREATEST(alert_count, 1) - 1 WHERE incident_id = OLD.incident_id;
     END IF;
   END IF;
 END
@@ -367,7 +367,7 @@ END
     """
 CREATE TRIGGER trg_update_alert_count_on_delete AFTER DELETE ON grafana_alerts WHEN OLD.incident_id IS NOT NULL
 BEGIN
-  UPDATE incidents SET alert_count = alert_count - 1 WHERE incident_id = OLD.incident_id;
+  UPDATE incidents SET alert_count = MAX(alert_count, 1) - 1 WHERE incident_id = OLD.incident_id;
 END
 """,
     """

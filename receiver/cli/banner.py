@@ -7,13 +7,15 @@ from textwrap import dedent, indent
 from receiver.config import Settings
 from receiver.storage.inspect import place_of
 
-# `$(date ...)` makes each paste a new firing. Its quotes close and open the body's, so any POSIX shell takes it.
-_BODY = (
-    '{"version": "4", "status": "firing", "receiver": "first-alert", "groupLabels": {}, "alerts": [\n'
-    '  {"status": "firing", "startsAt": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'",\n'
-    '   "labels": {"alertname": "FirstAlert", "severity": "warning", "service": "checkout"},\n'
-    '   "annotations": {"summary": "My first alert"}}]}'
-)
+# The README shows the same. Without a start time: sent again it is a repeat, sent as resolved it ends the incident.
+_BODY = """{
+  "version": "4",
+  "alerts": [{
+    "status": "firing",
+    "labels": {"alertname": "CpuHigh", "severity": "critical", "service": "svc-a", "cluster": "demo"},
+    "annotations": {"summary": "CPU over 90 % for five minutes"}
+  }]
+}"""
 
 
 def banner(settings: Settings, local_url: str) -> str:
@@ -91,18 +93,16 @@ def alertmanager(settings: Settings, url: str) -> str:
 
 
 def first_alert(settings: Settings, url: str) -> str:
-    """A curl command that sends an Alertmanager body with one alert that fires now."""
+    """A curl command that sends an Alertmanager body with one firing alert."""
     credential = ""
     if settings.webhook_token:
-        credential = ' \\\n  -H "Authorization: Bearer $TOKEN"'  # a variable: the secret is not printed
+        credential = ' -H "Authorization: Bearer $TOKEN"'  # a variable: the secret is not printed
     elif settings.webhook_basic:
-        credential = ' \\\n  -u "$USER_AND_PASSWORD"'
+        credential = ' -u "$USER_AND_PASSWORD"'
     elif settings.webhook_hmac_secret:
         return "(only signed requests are taken: use the Test button of Grafana's contact point)"
-    return (
-        f"curl -sS {url}/api/v1/webhooks/alertmanager{credential} \\\n"
-        f"  -H 'Content-Type: application/json' -d '{_BODY}'"
-    )
+    address = f"{url}/api/v1/webhooks/alertmanager"
+    return f"curl -sS -X POST {address}{credential} -H 'Content-Type: application/json' -d '{_BODY}'"
 
 
 def incidents(settings: Settings, url: str) -> str:

@@ -23,12 +23,12 @@ class Exit(IntEnum):
 class Failure(ReceiverError):
     """Ends the command with `status`, and with its message on stderr."""
 
-    def __init__(self, status: Exit, message: str) -> None:
+    def __init__(self, status: int, message: str) -> None:
         self.status = status
         super().__init__(message)
 
 
-def failure_of(error: Exception) -> tuple[Exit, str] | None:
+def failure_of(error: Exception) -> tuple[int, str] | None:
     """Status and line for an error that can be expected; None for one that is a bug."""
     if isinstance(error, Failure):
         return error.status, str(error)

@@ -30,16 +30,16 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of the system, and gunico
 
 
 class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """Serves `create_app(settings)` on `listener`, which it takes over. `supervised`: by `receiver up`."""
+    """Serves `create_app(settings)` on `listener`, which it takes over.
 
-    def __init__(
-        self, settings: Settings, listener: socket.socket, *, graceful_seconds: int, supervised: bool
-    ) -> None:
+    After SIGTERM requests under way get `graceful_seconds`.
+    """
+
+    def __init__(self, settings: Settings, listener: socket.socket, *, graceful_seconds: int) -> None:
         self._settings = settings
+        self._graceful_seconds = graceful_seconds
         # From here on gunicorn owns the socket. Said once: at SIGHUP the settings are loaded again.
         self._bind = f"fd://{listener.detach()}"
-        self._graceful_seconds = graceful_seconds
-        self._supervised = supervised
         super().__init__()
 
     def load_config(self) -> None:
@@ -53,9 +53,12 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def run(self) -> None:
         """Serve until a signal says to stop; ends the process."""
+        master = os.getpid()
         try:
-            _Arbiter(self, supervised=self._supervised).run()
+            _Arbiter(self).run()
         except SystemExit as ended:
+            if os.getpid() != master:
+                raise  # the end of a worker process: its status tells the master whether to start another
             # gunicorn's own statuses (3: a worker did not start, 4: no application) mean other things here.
             sys.exit(Exit.FAILED if ended.code else 0)
 
@@ -94,16 +97,7 @@ def _forget(arbiter: Arbiter, worker: ThreadWorker) -> None:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's master. Ctrl-C means what SIGTERM means; under `receiver up` it is for the parent to act on."""
-
-    def __init__(self, app: GunicornApp, *, supervised: bool) -> None:
-        self._supervised = supervised
-        super().__init__(app)
-
-    def init_signals(self) -> None:
-        super().init_signals()
-        if self._supervised:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """gunicorn's master. Ctrl-C means what SIGTERM means: requests under way are finished."""
 
     def handle_int(self) -> None:
         self.handle_term()

@@ -43,7 +43,7 @@ def command(listener: int | None) -> None:
     # Not at the top: it imports prometheus_client, which looks for the shared directory only once.
     from receiver.cli.gunicorn_app import GunicornApp
 
-    GunicornApp(settings, found, graceful_seconds=GRACEFUL_SECONDS, supervised=listener is not None).run()
+    GunicornApp(settings, found, graceful_seconds=GRACEFUL_SECONDS).run()
 
 
 def _require_newest_schema(settings: Settings) -> None:

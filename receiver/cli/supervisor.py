@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
+from receiver.cli.exits import Exit, Failure
 from receiver.cli.restarts import Restarts
 from receiver.logs import event_logger
 
@@ -39,7 +40,13 @@ class Child:
     def start(self) -> None:
         """Start it. Its standard input is a pipe that closes when this process dies (see lifeline.py)."""
         command = [sys.executable, "-m", "receiver", *self.arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=self.inherits)
+        # A terminal's signals reach the whole group, but they are for this process to act on. Blocked here, they are
+        # blocked in the child from its first instruction; what the child could do about them would come too late.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP])
+        try:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=self.inherits)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.started_at = time.monotonic()
 
     def send(self, number: signal.Signals) -> None:
@@ -68,16 +75,19 @@ class Supervisor:
         self._before_stop = before_stop
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # its put() may interrupt its own get()
 
-    def run(self) -> int:
-        """Run until the end; the status for the whole: 0 after a signal, else that of the child that cannot be kept."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    def run(self) -> None:
+        """Run until a signal says to stop. Failure, once all have ended, if a child could not be kept running."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, self._note)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is under nohup
+            signal.signal(signal.SIGHUP, self._note)
         for child in self._children:
             child.start()
-        status = self._watch()
+        lost = self._watch()
         self._before_stop()
         self._stop()
-        return status
+        if lost:
+            raise lost
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signals.put(number)
@@ -88,19 +98,19 @@ class Supervisor:
         except queue.Empty:
             return None
 
-    def _watch(self) -> int:
+    def _watch(self) -> Failure | None:
         while True:
             number = self._next_signal()
             if number not in (None, signal.SIGCHLD):
                 _log.info("up.stopping", extra={"signal": signal.Signals(number).name})
-                return 0
+                return None
             for child in self._children:
-                status = self._tend(child)
-                if status is not None:
-                    return status
+                lost = self._tend(child)
+                if lost:
+                    return lost
 
-    def _tend(self, child: Child) -> int | None:
-        """Note the child's end, or start it again when that is due; its status if it cannot be kept running."""
+    def _tend(self, child: Child) -> Failure | None:
+        """Note the child's end, or start it again when that is due; what to say if it cannot be kept running."""
         now = time.monotonic()
         status = child.ended()
         if status is not None:
@@ -109,7 +119,9 @@ class Supervisor:
             facts = {"child": child.name, "status": status, "lived_seconds": round(lived, 1)}
             if delay is None:
                 _log.error("up.child_lost", extra=facts)
-                return status if status > 0 else 128 - status  # as a shell shows the end by a signal
+                shown = status if status >= 0 else 128 - status  # the end by a signal, as a shell shows it
+                line = f"The {child.name} cannot be kept running: it ended with status {shown}; see the lines above."
+                return Failure(shown or Exit.FAILED, line)
             _log.warning("up.child_ended", extra=facts | {"restart_in_seconds": delay})
             child.due_at = now + delay
         elif child.process is None and now >= child.due_at:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 
 import click
@@ -47,7 +46,7 @@ def command() -> None:
         before_stop=listener.close,
     )
     threading.Thread(target=_announce, args=(settings, url), name="announce", daemon=True).start()
-    sys.exit(supervisor.run())
+    supervisor.run()
 
 
 def _upgrade(settings: Settings) -> None:

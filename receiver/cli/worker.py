@@ -26,8 +26,6 @@ def command(supervised: bool) -> None:
     """
     settings = start()
     if supervised:
-        # A terminal's Ctrl-C is for the parent to act on. Blocked instead of ignored: run_worker sets a handler.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         follow_parent(settings.worker_drain_seconds + 5)
         shared_metrics.share(settings.metrics_dir)
     else:

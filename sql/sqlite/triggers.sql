@@ -10,7 +10,7 @@ END;
 -- SQLite has no session variables: retention deletes the rows and then moves the difference to alerts_pruned itself.
 CREATE TRIGGER trg_update_alert_count_on_delete AFTER DELETE ON grafana_alerts WHEN OLD.incident_id IS NOT NULL
 BEGIN
-  UPDATE incidents SET alert_count = alert_count - 1 WHERE incident_id = OLD.incident_id;
+  UPDATE incidents SET alert_count = MAX(alert_count, 1) - 1 WHERE incident_id = OLD.incident_id;
 END;
 
 CREATE TRIGGER trg_prevent_duplicate_open_incident BEFORE INSERT ON incidents

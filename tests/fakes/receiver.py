@@ -85,5 +85,5 @@ class Receiver:
 
     def pids(self, *words: str) -> list[int]:
         """Processes of its group whose command line has all these words."""
-        lines = (line.split(maxsplit=1) for line in self.process.members())
+        lines = (line.partition(" ")[::2] for line in self.process.members())
         return [int(pid) for pid, command in lines if all(word in command for word in words)]

@@ -74,6 +74,7 @@ CASES = {
         replace(with_variables(log_bin="ON"), revision=None), "binary log", Level.BAD, "function_creators = 1",
     ),
     "distrust later": (with_variables(log_bin="ON"), "binary log", Level.WARN, "1419"),
+    "moot distrust": (replace(with_variables(log_bin="ON"), grants=DATA_ONLY), "binary log", Level.OK, "anyway"),
     "trust": (with_variables(log_bin="ON", log_bin_trust_function_creators="ON"), "binary log", Level.OK, "may create"),
     "replica": (with_variables(read_only="ON"), "writing", Level.BAD, "primary"),
     "MySQL replica": (with_variables(super_read_only="ON"), "writing", Level.BAD, "primary"),
@@ -102,6 +103,11 @@ def test_an_upgrade_that_must_fail_half_way_is_known_before():
         one.subject for one in database.upgrade_obstacles(replace(GOOD, grants=DATA_ONLY, revision="0001"))
     ] == ["privileges"]
     assert database.upgrade_obstacles(replace(GOOD, revision=None)) == []
+
+
+def test_a_database_of_a_newer_release_is_left_alone():
+    for facts in (replace(GOOD, revision="0003"), replace(GOOD, revision="0003", grants=None)):
+        assert [one.subject for one in database.upgrade_obstacles(facts)] == ["schema"]
 
 
 def test_nothing_stands_in_the_way_of_an_upgrade_that_is_not_needed():
