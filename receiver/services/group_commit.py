@@ -8,6 +8,7 @@ bad member never takes its neighbours down.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -21,6 +22,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WAIT_SECONDS = 20.0
+# Those whose answers just went out come back within a millisecond or two, one by one. Without this pause the first of
+# them would be a batch of its own, and all others would wait for its COMMIT.
+GATHER_SECONDS = 0.002
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class GroupCommit(Generic[Item, Result]):
         self._largest_weight = largest_weight
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._wake = threading.Condition()
+        self._expected = 1  # how many came together the last time
         self._thread: threading.Thread | None = None
 
     def submit(self, item: Item) -> Result:
@@ -83,6 +88,9 @@ class GroupCommit(Generic[Item, Result]):
         with self._wake:
             while not self._waiting:
                 self._wake.wait()
+            deadline = time.monotonic() + GATHER_SECONDS
+            while len(self._waiting) < self._expected and (left := deadline - time.monotonic()) > 0:
+                self._wake.wait(left)
             batch = [self._waiting.popleft()]
             weight = batch[0].weight
             while self._waiting and len(batch) < self._largest_batch:
@@ -90,6 +98,7 @@ class GroupCommit(Generic[Item, Result]):
                 if weight > self._largest_weight:
                     break
                 batch.append(self._waiting.popleft())
+            self._expected = len(batch)  # a lone request never waits: the one before it came alone, too
             return batch
 
     def _settle(self, batch: Sequence[_Waiting[Item, Result]], *, keep_failure: bool) -> bool:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pymysql
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 CONNECT_TIMEOUT_SECONDS = 2
 STATEMENT_TIMEOUT_SECONDS = 8  # MariaDB on a full disk hangs instead of failing: nothing may wait for ever
 LOCK_TIMEOUT_SECONDS = 3
+IDLE_SECONDS = 5.0  # after that a connection is tried before it is used
 
 # A full rollback and another try may succeed. 1213 deadlock, 1205 lock wait, 1020 row changed, 1062 duplicate (somebody
 # was faster), 1644 a trigger's refusal (the same race), 1040/1203 too many connections, 1053 shutdown, 1290/1836
@@ -55,14 +58,16 @@ def _mysql_engine(url: URL, pool_size: int) -> Engine:
         f"SET time_zone='+00:00', SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT_SECONDS}, "
         f"SESSION sql_mode='{_SQL_MODE}'"
     )
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=2,
         pool_recycle=900,
-        pool_pre_ping=True,
+        # Every transaction is ended where it was begun (services.transaction, `reading`): the pool need not roll back
+        # again: that, and a ping before each use, would be two of a dozen round trips that a storm waits for.
+        pool_reset_on_return=None,
         pool_use_lifo=True,
         json_serializer=_json_text,
         connect_args={
@@ -72,6 +77,23 @@ def _mysql_engine(url: URL, pool_size: int) -> Engine:
             "init_command": setup,
         },
     )
+    event.listen(engine, "checkin", _note_checkin)
+    event.listen(engine, "checkout", _ping_if_idle)
+    return engine
+
+
+def _note_checkin(connection: Any, record: Any) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: Any, proxy: Any) -> None:
+    # A connection in steady use is alive; one that lay idle may have been closed by the server or a proxy.
+    if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE_SECONDS:
+        return
+    try:
+        connection.ping(reconnect=False)
+    except pymysql.err.Error:
+        raise DisconnectionError from None  # the pool opens a new one instead
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:

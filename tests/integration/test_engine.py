@@ -1,0 +1,57 @@
+"""Connections: what the pool does with dead ones, and what a session is like."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, text
+
+from receiver.storage import engine as engines
+from receiver.storage.engine import reading
+
+
+def session_id(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return int(connection.execute(text("SELECT CONNECTION_ID()")).scalar_one())
+
+
+def kill(engine: Engine, session: int) -> None:
+    other = engines.create_engine(engine.url.render_as_string(hide_password=False))
+    with other.connect() as connection:
+        connection.execute(text(f"KILL {session}"))
+    other.dispose()
+
+
+def test_a_connection_that_died_while_idle_is_replaced_before_it_is_used(
+    mysql_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = session_id(mysql_engine)
+    kill(mysql_engine, before)
+    monkeypatch.setattr(engines, "IDLE_SECONDS", 0.0)
+    assert session_id(mysql_engine) != before
+
+
+def test_nothing_of_a_reading_stays_open_when_it_is_over(mysql_engine: Engine) -> None:
+    with reading(mysql_engine) as connection:
+        connection.execute(text("SELECT * FROM incidents"))
+    with mysql_engine.begin() as connection:
+        open_transactions = (
+            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id != CONNECTION_ID()"
+        )
+        assert connection.execute(text(open_transactions)).scalar_one() == 0
+
+
+def test_a_session_is_in_utc_strict_and_read_committed(mysql_engine: Engine) -> None:
+    with reading(mysql_engine) as connection:
+        zone, mode = connection.execute(text("SELECT @@session.time_zone, @@session.sql_mode")).one()
+        assert zone == "+00:00"
+        assert "STRICT_TRANS_TABLES" in mode
+        assert connection.get_isolation_level() == "READ COMMITTED"
+
+
+def test_sqlite_flushes_each_commit_and_checks_foreign_keys(sqlite_engine: Engine) -> None:
+    with reading(sqlite_engine) as connection:
+        pragmas = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("synchronous", "foreign_keys")
+        }
+    assert pragmas == {"synchronous": 2, "foreign_keys": 1}
