@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from receiver.domain.jobs import ClaimedJob, Outcome
+from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,11 @@ class Completion:
 
     outcome: Outcome
     write: Callable[[Connection], None] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the job is done and there is nothing else to write."""
+        return self.outcome.verdict is Verdict.DONE and self.write is None
 
 
 class Handler(Protocol):

@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from receiver.domain.jobs import ClaimedJob
 from receiver.domain.retry import Backoff
 from receiver.logs import event_logger
-from receiver.services.job_handler import Handler
+from receiver.services.job_handler import Completion, Handler
 from receiver.worker.attempt import attempt
 from receiver.worker.lease import Leases
 from receiver.worker.pace import Pace
-from receiver.worker.recorder import Recorder
+from receiver.worker.recorder import Recorder, settle
 
 _log = event_logger("worker")
 
@@ -36,18 +36,20 @@ class Bulkhead:
     ) -> None:
         self.queue = queue
         self.is_hungry = False  # the last claim brought all that was asked for, so there may be more
+        self._engine = engine
         self._handlers = handlers
         self._leases = held
         self._backoff = backoff
         self._on_room = on_room
         self._pace = Pace(threads)
-        self._recorder = Recorder(engine, handlers, self._settled, name=f"{queue}-recorder")
         self._changed = threading.Condition()
         self._waiting: deque[tuple[ClaimedJob, float]] = deque()
         self._held = 0  # waiting, running, or not recorded yet
         self._running: dict[tuple[int, str], float] = {}  # since when, by claim
         self._silent_until = 0.0
         self._stopping = False
+        self._abandoned = threading.Event()
+        self._recorder = Recorder(engine, handlers, self._settled, self._abandoned, name=f"{queue}-recorder")
         self._threads = [
             threading.Thread(target=self._run, name=f"{queue}-{number}", daemon=True)
             for number in range(threads)
@@ -98,8 +100,12 @@ class Bulkhead:
             return self._held == 0
 
     def abandon(self) -> None:
-        """Stop recording, too: the process is about to end."""
-        self._recorder.stop()
+        """Stop recording, too, also in the middle of waiting for the database: the process is about to end.
+
+        What is not recorded by now, another worker repeats.
+        """
+        self._abandoned.set()
+        self._recorder.wake()
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
@@ -112,11 +118,21 @@ class Bulkhead:
             with self._changed:
                 self._running[claim] = time.monotonic()
             completion = attempt(self._handlers, job, self._backoff)
+            self._record(job, completion)
             with self._changed:
-                now = time.monotonic()
-                self._pace.note(now - self._running.pop(claim))
-                self._silent_until = max(self._silent_until, now + completion.outcome.hush_seconds)
+                self._pace.note(time.monotonic() - self._running.pop(claim))
+
+    def _record(self, job: ClaimedJob, completion: Completion) -> None:
+        hush_seconds = completion.outcome.hush_seconds
+        if hush_seconds:
+            with self._changed:
+                self._silent_until = max(self._silent_until, time.monotonic() + hush_seconds)
+        if completion.is_plain:
             self._recorder.submit(job, completion)
+            return
+        # Before this thread does anything else: what has been done and is not recorded is done again after a crash.
+        settle(self._engine, self._handlers, [(job, completion)], self._abandoned)
+        self._settled([job])
 
     def _next(self) -> ClaimedJob | None:
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -103,7 +104,7 @@ def run_worker(runtime: Runtime) -> int:
         return 0
     worker = Worker(runtime)
     worker.start()
-    signals.first.get()
+    signals.wait()
     worker.stop(runtime.settings.worker_drain_seconds)
     return 0
 
@@ -140,6 +141,14 @@ class _Signals:
         self._since: float | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take)
+
+    def wait(self) -> None:
+        """Return once a signal has come."""
+        # In turns: Python runs a handler in the main thread, which a signal that another thread took does not wake.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                self.first.get(timeout=1.0)
+                return
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self._since is None:

@@ -28,10 +28,10 @@ REFUSALS = 5  # a database that answers, and refuses a record this often, will n
 
 
 class Recorder:
-    """Records what the threads of one queue hand in, in a thread of its own, so that none of them waits for a COMMIT.
+    """Records the plain ends of one queue in a thread of its own, many in one transaction, so that no thread waits.
 
-    Plain ends are written many in one transaction, those with more to write each in its own: several of them in one
-    would lock incidents in an order that others do not keep. `settled` hears of each job that was recorded or lost.
+    Ends with more to write come one by one (`settle`): several of them in one transaction would lock incidents in an
+    order that others do not keep. `settled` hears of each job that was recorded or lost. Ends with `abandoned`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Recorder:
         engine: Engine,
         handlers: Mapping[str, Handler],
         settled: Callable[[Sequence[ClaimedJob]], None],
+        abandoned: threading.Event,
         name: str = "recorder",
     ) -> None:
         self._engine = engine
@@ -46,7 +47,7 @@ class Recorder:
         self._settled = settled
         self._changed = threading.Condition()
         self._ended: list[Ended] = []
-        self._abandoned = threading.Event()
+        self._abandoned = abandoned
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -59,9 +60,8 @@ class Recorder:
             self._ended.append((job, completion))
             self._changed.notify()
 
-    def stop(self) -> None:
-        """End, also in the middle of waiting for the database: what is not recorded by now, another worker repeats."""
-        self._abandoned.set()
+    def wake(self) -> None:
+        """Notice that it is abandoned."""
         with self._changed:
             self._changed.notify()
 
@@ -82,7 +82,7 @@ def settle(
 
     While the database is away it waits until `abandoned` is set: what was done must not be forgotten lightly.
     """
-    plain = [entry for entry in batch if entry[1].outcome.verdict is Verdict.DONE and entry[1].write is None]
+    plain = [entry for entry in batch if entry[1].is_plain]
     if len(plain) > 1 and _settle_plain(engine, plain):
         batch = [entry for entry in batch if entry not in plain]
     for job, completion in batch:

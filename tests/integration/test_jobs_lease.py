@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -195,8 +196,8 @@ def test_an_unknown_outcome_can_be_left_to_people(engine, claimed):
 def test_a_host_whose_clock_is_an_hour_off_neither_rushes_nor_steals(engine, monkeypatch, hours):
     off = timedelta(hours=hours)
     monkeypatch.setattr(clock, "utc_now", lambda: datetime.now(UTC) + off)
-    real = __import__("time").time
-    monkeypatch.setattr("time.time", lambda: real() + off.total_seconds())
+    right_time = time.time
+    monkeypatch.setattr(time, "time", lambda: right_time() + off.total_seconds())
     add(engine, request("now"), request("later", delay_seconds=60))
     (job,) = claim(engine, QUEUE, 5, 60, "w")
     assert job.idempotency_key == "now"
