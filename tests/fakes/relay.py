@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -60,18 +61,14 @@ class Relay:
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         while piece := source.recv(65536):
             target.sendall(piece)
-    except OSError:
-        pass
     _end(source)
     _end(target)
 
 
 def _end(sock: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it is closed already, or was never connected
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it is closed already, or was never connected
     sock.close()

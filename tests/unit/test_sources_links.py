@@ -9,7 +9,7 @@ from receiver.domain.alert import Alert
 from receiver.sources.base import FieldMapping
 from receiver.sources.links import is_link, links_of
 from receiver.sources.registry import parse_body
-from tests.fakes import bodies
+from tests.builders import raw_bodies as bodies
 
 RECEIVED_AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from receiver.domain.alert import Alert
 from receiver.errors import UnintelligibleBody
 from receiver.sources.base import FieldMapping
 from receiver.sources.registry import SOURCES, parse_body
-from tests.fakes import bodies
+from tests.builders import raw_bodies as bodies
 
 RECEIVED_AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 UNKNOWN = 'Alertmanager sends "4", Grafana "1", legacy Grafana alerting ruleId and state instead'

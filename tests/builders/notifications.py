@@ -1,0 +1,76 @@
+"""Notifications for the tests of channels: one incident on each of its occasions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from receiver.domain.notification import Notification, Template
+
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+FIRING = Notification(
+    template=Template.OPENED,
+    incident_id="INC-20261121030000-0123456789abcdef",
+    number=4711,
+    title="Größe of 日本 is over 9000 🔥",
+    summary="It is.",
+    status="active",
+    severity="critical",
+    priority="P0",
+    service="checkout",
+    cluster="prod-eu",
+    namespace="shop",
+    alert_count=3,
+    firing_count=3,
+    opened_at=NOW,
+    last_seen_at=NOW + timedelta(minutes=12),
+    links={"runbook": "https://wiki.example/x"},
+    incident_url="https://receiver.example/incidents/4711",
+)
+BY_TEMPLATE = {
+    Template.OPENED: FIRING,
+    Template.UPDATED: replace(FIRING, template=Template.UPDATED, changes=("2 more alerts",), sequence=3),
+    Template.ACKNOWLEDGED: replace(
+        FIRING,
+        template=Template.ACKNOWLEDGED,
+        status="acknowledged",
+        acknowledged_at=NOW + timedelta(minutes=5),
+        acknowledged_by="ann",
+    ),
+    Template.RESOLVED: replace(
+        FIRING,
+        template=Template.RESOLVED,
+        status="resolved",
+        firing_count=0,
+        resolved_at=NOW + timedelta(minutes=30),
+        resolved_by="alert",
+    ),
+    Template.TEST: replace(FIRING, template=Template.TEST),
+}
+EVIL = "\r\nBcc: mallory@evil.example\r\n\r\n<script>alert(1)</script>\x00\u202e\ud800 & <!channel>"
+HOSTILE = replace(
+    FIRING,
+    title=EVIL,
+    summary=EVIL,
+    service=EVIL,
+    cluster=EVIL,
+    namespace=EVIL,
+    acknowledged_by=EVIL,
+    changes=(EVIL,) * 100,
+    links={
+        "runbook": "javascript:alert(1)",
+        "source": "https://ok.example/\r\nX: y",
+        "panel": "https://u:p@h.example/",
+    },
+    incident_url="https://receiver.example/x",
+)
+HUGE = replace(
+    FIRING,
+    title="日" * 100_000,
+    summary="🔥\n" * 100_000,
+    service="s" * 100_000,
+    cluster="c" * 100_000,
+    namespace="n" * 100_000,
+    changes=("x" * 100_000,) * 50,
+    links={"runbook": "https://wiki.example/" + "x" * 100_000},
+)
