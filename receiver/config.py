@@ -17,11 +17,15 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from receiver.domain.loopback import is_loopback
+from receiver.domain.mail_server import MailServer, parse_mail_server, parse_mailbox, parse_mailboxes
 from receiver.domain.severity import DEFAULT_PRIORITIES, Priority, Severity
+from receiver.domain.signing_key import parse_signing_key
 from receiver.errors import SettingsError
 
 PREFIX = "RECEIVER_"
 FILE_SUFFIX = "_FILE"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ROLES = ("viewer", "responder", "admin")
 
 
@@ -39,12 +43,7 @@ class HostPort:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False  # a name that may resolve to anything
+        return is_loopback(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,20 @@ def _web_url(text: str) -> str:
 
 def _secrets(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def _signing_secrets(text: str) -> tuple[str, ...]:
+    secrets = _secrets(text)
+    for secret in secrets:
+        parse_signing_key(secret)
+    return secrets
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part) for part in _secrets(text))
+    except ValueError:
+        raise ValueError("must be networks, comma-separated, for example 10.1.0.0/16,fd00::/8") from None
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -155,7 +168,9 @@ def _level(text: str) -> str:
 
 
 # What an unset variable without a default gives; None for all others.
-_NOTHING: Mapping[Any, Any] = {_secrets: (), _basic: (), _api_tokens: ()}
+_NOTHING: Mapping[Any, Any] = dict.fromkeys(
+    (_secrets, _basic, _api_tokens, _signing_secrets, _networks, parse_mailboxes), ()
+)
 
 
 def _setting(parse: Any, default: str | None, help_text: str, *, secret: bool = False) -> Any:
@@ -201,6 +216,32 @@ class Settings:
         _api_tokens, None, "name:role:token, ... for the API; roles viewer, responder, admin.", secret=True
     )
     slack_webhook_url: str | None = _setting(_web_url, None, "Slack incoming webhook.", secret=True)
+    pagerduty_routing_key: str | None = _setting(
+        str, None, "Integration key of a PagerDuty service (Events API v2).", secret=True
+    )
+    pagerduty_events_url: str = _setting(
+        _web_url, "https://events.pagerduty.com", "Where PagerDuty takes events."
+    )
+    smtp_url: MailServer | None = _setting(
+        parse_mail_server, None, "smtp://user:password@host:587 or smtps://... for e-mail.", secret=True
+    )
+    smtp_from: str | None = _setting(parse_mailbox, None, "Address that e-mail comes from.")
+    smtp_to: tuple[str, ...] = _setting(
+        parse_mailboxes, None, "Addresses that e-mail goes to, comma-separated."
+    )
+    webhook_out_url: str | None = _setting(
+        _web_url, None, "Where to post messages as signed JSON.", secret=True
+    )
+    webhook_out_secret: tuple[str, ...] = _setting(
+        _signing_secrets,
+        None,
+        "What signs them, whsec_...; several, comma-separated, for rotation.",
+        secret=True,
+    )
+    webhook_out_allow: tuple[Network, ...] = _setting(
+        _networks, None, "Networks it may reach although they are not public, comma-separated."
+    )
+    rules: Path | None = _setting(Path, None, "YAML file with the rules; unset: the default ones.")
     update_interval_seconds: float = _setting(
         _positive_seconds, "1800", "While alerts keep coming, a channel hears of it at most this often."
     )
@@ -244,7 +285,13 @@ class Settings:
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the notification channels that are configured."""
-        return ("slack",) if self.slack_webhook_url else ()
+        configured = {
+            "slack": self.slack_webhook_url,
+            "pagerduty": self.pagerduty_routing_key,
+            "email": self.smtp_url,
+            "webhook": self.webhook_out_url,
+        }
+        return tuple(name for name, setting in configured.items() if setting)
 
     @property
     def has_webhook_credential(self) -> bool:
@@ -257,8 +304,9 @@ class Settings:
         found = [*self.webhook_token, *self.webhook_hmac_secret, *(entry.token for entry in self.api_tokens)]
         found += [pair.partition(":")[2] for pair in self.webhook_basic]
         found += [str(password)] if password else []
-        found += [self.slack_webhook_url] if self.slack_webhook_url else []
-        return tuple(found)
+        found += [self.smtp_url.password] if self.smtp_url else []
+        found += [self.slack_webhook_url or "", self.pagerduty_routing_key or "", self.webhook_out_url or ""]
+        return tuple(filter(None, (*found, *self.webhook_out_secret)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,12 +372,21 @@ def _unknown(given: Mapping[str, str]) -> list[str]:
 
 
 def _checked(settings: Settings) -> Settings:
+    problems = []
     exposed = not settings.bind.is_loopback and settings.auth
     if exposed and not settings.has_webhook_credential and not settings.api_tokens:
-        raise SettingsError(
-            [
-                f"RECEIVER_BIND: {settings.bind} can be reached from other machines and no credential is set; set"
-                " RECEIVER_WEBHOOK_TOKEN and RECEIVER_API_TOKENS, or RECEIVER_AUTH=off if something else protects it"
-            ]
+        problems.append(
+            f"RECEIVER_BIND: {settings.bind} can be reached from other machines and no credential is set; set"
+            " RECEIVER_WEBHOOK_TOKEN and RECEIVER_API_TOKENS, or RECEIVER_AUTH=off if something else protects it"
         )
+    for first, second in (
+        ("smtp_url", "smtp_from"),
+        ("smtp_url", "smtp_to"),
+        ("webhook_out_url", "webhook_out_secret"),
+    ):
+        if getattr(settings, first) and not getattr(settings, second):
+            names = [PREFIX + name.upper() for name in (second, first)]
+            problems.append(f"{names[0]}: must be set, because {names[1]} is")
+    if problems:
+        raise SettingsError(sorted(problems))
     return settings

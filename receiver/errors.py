@@ -12,9 +12,17 @@ class ReceiverError(Exception):
 class SettingsError(ReceiverError):
     """One or more settings are wrong; `problems` has one line per setting, by name, never its secret value."""
 
+    heading = "The settings are not right:"
+
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(("The settings are not right:", *(f"  {line}" for line in self.problems))))
+        super().__init__("\n".join((self.heading, *(f"  {line}" for line in self.problems))))
+
+
+class WrongRules(SettingsError):
+    """A rules file that cannot be used; `problems` has one `FILE:LINE:COLUMN: what is wrong` for each mistake."""
+
+    heading = "The rules are not right:"
 
 
 class UnintelligibleBody(ReceiverError):

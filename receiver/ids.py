@@ -9,6 +9,7 @@ import os
 import re
 import threading
 import time
+from datetime import datetime
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _CROCKFORD for b in _CROCKFORD)
@@ -39,6 +40,11 @@ def _encode(value: int) -> str:
 
 
 new_ulid = UlidFactory()
+
+
+def first_ulid(moment: datetime) -> str:
+    """A ULID below all that are made at `moment` (aware) or later, and above all that were made before it."""
+    return _encode(int(moment.timestamp() * 1000) << 80)
 
 
 def new_trace_id() -> str:

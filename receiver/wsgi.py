@@ -7,20 +7,23 @@ import sys
 from receiver import logs
 from receiver.app import create_app
 from receiver.config import Settings, load
+from receiver.domain.rules.model import RuleSet
 from receiver.errors import SettingsError
+from receiver.rules_file import rules_of
 
 # gunicorn takes this status for "the application cannot be loaded" and ends; any other makes it start workers for ever.
 _CANNOT_LOAD = 4
 
 
-def _settings() -> Settings:
+def _loaded() -> tuple[Settings, RuleSet]:
     try:
-        return load()
+        settings = load()
+        return settings, rules_of(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(_CANNOT_LOAD)
 
 
-_loaded = _settings()
-logs.configure(_loaded.log_level, _loaded.secrets())
-application = create_app(_loaded)
+_settings, _rules = _loaded()
+logs.configure(_settings.log_level, _settings.secrets())
+application = create_app(_settings, rules=_rules)

@@ -166,7 +166,7 @@ CREATE TABLE notifications (
   notification_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   incident_id     VARCHAR(40)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   channel         VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  template        ENUM('opened','updated','resolved','test') NOT NULL,
+  template        ENUM('opened','updated','resolved','test','acknowledged') NOT NULL,
   sequence        INT UNSIGNED  NOT NULL,
   state           ENUM('sent','dead','superseded') NOT NULL,
   job_id          BIGINT UNSIGNED NOT NULL,

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "worker": "receiver.cli.worker",
     "db": "receiver.cli.db",
     "jobs": "receiver.cli.jobs",
+    "rules": "receiver.cli.rules",
     "doctor": "receiver.cli.doctor",
     "notify-test": "receiver.cli.notify_test",
     "demo": "receiver.cli.demo",

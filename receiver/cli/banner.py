@@ -29,7 +29,7 @@ def banner(settings: Settings, local_url: str) -> str:
             f"  Incidents  {local_url}/api/v1/incidents",
             f"  API        {local_url}/docs",
             f"  Data       {place_of(settings.database_url)}",
-            f"  Slack      {_slack(settings)}",
+            f"  Channels   {_channels(settings)}",
             "",
             "Grafana: Alerting > Contact points > Create contact point, integration Webhook",
             indent(grafana(settings, public_url), "  "),
@@ -111,7 +111,7 @@ def incidents(settings: Settings, url: str) -> str:
     return f"curl -sS {url}/api/v1/incidents{credential}"
 
 
-def _slack(settings: Settings) -> str:
-    if settings.slack_webhook_url:
-        return "set up; `receiver notify-test` sends a test message"
-    return "not set up, nobody is told: set RECEIVER_SLACK_WEBHOOK_URL and start again"
+def _channels(settings: Settings) -> str:
+    if settings.channels:
+        return f"{', '.join(settings.channels)}; `receiver notify-test` sends a test message"
+    return "none, nobody is told: set RECEIVER_SLACK_WEBHOOK_URL and start again"

@@ -9,9 +9,11 @@ import click
 
 from receiver.cli.environment import start
 from receiver.cli.exits import Exit
+from receiver.config import Settings
 from receiver.domain.finding import Finding, Level, bad, ok
-from receiver.errors import SettingsError
+from receiver.errors import SettingsError, WrongRules
 from receiver.httpclient import HttpClient
+from receiver.rules_file import rules_of
 from receiver.services.doctor import examine
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "red"}
@@ -40,7 +42,19 @@ def _findings() -> Iterator[Finding]:
             yield bad("settings", problem, "`receiver settings` lists them all")
         return
     yield ok("settings", "all can be used")
+    yield from _rules(settings)
     yield from examine(settings, HttpClient(read_timeout_seconds=5, total_timeout_seconds=8))
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    try:
+        rules = rules_of(settings)
+    except WrongRules as error:
+        for problem in error.problems:
+            yield bad("rules", problem, "`receiver rules check --here` says the same")
+        return
+    whose = settings.rules or "the default ones"
+    yield ok("rules", f"{len(rules.rules)} in force: {whose}")
 
 
 def line(finding: Finding) -> str:

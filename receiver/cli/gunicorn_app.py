@@ -19,6 +19,10 @@ from prometheus_client.multiprocess import mark_process_dead
 from receiver.app import close_app, create_app
 from receiver.cli.exits import Exit
 from receiver.config import Settings
+from receiver.domain.rules.model import RuleSet
+from receiver.errors import WrongRules
+from receiver.logs import event_logger
+from receiver.rules_file import rules_of
 
 # A worker that has not shown life for this long is killed: threads that hang do not count, only the process does.
 WORKER_TIMEOUT_SECONDS = 30
@@ -27,16 +31,23 @@ WORKER_TIMEOUT_SECONDS = 30
 KEEPALIVE_SECONDS = 75
 # In memory: a heartbeat file on a slow disk looks like a worker that hangs.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of the system, and gunicorn makes the file's name
+_log = event_logger("serve")
 
 
 class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Serves `create_app(settings)` on `listener`, which it takes over.
 
-    After SIGTERM requests under way get `graceful_seconds`.
+    After SIGTERM requests under way get `graceful_seconds`. At SIGHUP the rules file is read again, and new workers
+    take over from those that have the old rules.
     """
 
-    def __init__(self, settings: Settings, listener: socket.socket, *, graceful_seconds: int) -> None:
+    def __init__(
+        self, settings: Settings, rules: RuleSet, listener: socket.socket, *, graceful_seconds: int
+    ) -> None:
         self._settings = settings
+        # Read by the master alone: a worker that dies is replaced by one with the rules that are in force, whatever the
+        # file holds by then.
+        self._rules = rules
         self._graceful_seconds = graceful_seconds
         # From here on gunicorn owns the socket. Said once: at SIGHUP the settings are loaded again.
         self._bind = f"fd://{listener.detach()}"
@@ -49,7 +60,17 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def load(self) -> Flask:
         """The application; called in each worker process, after the fork, so that no connection is shared."""
-        return create_app(self._settings)
+        return create_app(self._settings, rules=self._rules)
+
+    def read_rules_again(self) -> bool:
+        """Whether the rules file is good now. If not, it is told why, and nothing changes."""
+        try:
+            self._rules = rules_of(self._settings)
+        except WrongRules as error:
+            _log.warning("rules.refused", extra={"problems": error.problems})
+            return False
+        _log.info("rules.reloaded", extra={"rules": len(self._rules.rules)})
+        return True
 
     def run(self) -> None:
         """Serve until a signal says to stop; ends the process."""
@@ -97,10 +118,17 @@ def _forget(arbiter: Arbiter, worker: ThreadWorker) -> None:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's master. Ctrl-C means what SIGTERM means: requests under way are finished."""
+    """gunicorn's master. Ctrl-C means what SIGTERM means: requests under way are finished.
+
+    SIGHUP replaces the workers only once the new rules are known to be good.
+    """
 
     def handle_int(self) -> None:
         self.handle_term()
+
+    def handle_hup(self) -> None:
+        if self.app.read_rules_again():
+            super().handle_hup()
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -10,7 +10,6 @@ from receiver.cli.environment import start
 from receiver.cli.exits import Exit
 from receiver.clock import utc_now
 from receiver.errors import DeliveryFailed
-from receiver.httpclient import HttpClient
 from receiver.notifiers.registry import build_notifiers
 from receiver.services.notify_test import send_tests
 
@@ -22,9 +21,12 @@ def command() -> None:
     Exit status 1 if one failed, or if there is none.
     """
     settings = start(quiet=True)
-    notifiers = build_notifiers(slack_webhook_url=settings.slack_webhook_url, http=HttpClient())
+    notifiers = build_notifiers(settings)
     if not notifiers:
-        click.echo("No channel is configured: set RECEIVER_SLACK_WEBHOOK_URL.", err=True)
+        click.echo(
+            "No channel is configured: set RECEIVER_SLACK_WEBHOOK_URL or another (`receiver settings`).",
+            err=True,
+        )
         sys.exit(Exit.FAILED)
     failed = False
     for name, outcome in send_tests(notifiers, utc_now()):

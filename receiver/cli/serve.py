@@ -11,6 +11,7 @@ from receiver.cli.environment import start
 from receiver.cli.lifeline import follow_parent
 from receiver.cli.listener import listen
 from receiver.config import Settings
+from receiver.rules_file import rules_of
 from receiver.storage.engine import create_engine
 from receiver.storage.migrate import require_newest
 
@@ -29,9 +30,11 @@ def command(listener: int | None) -> None:
     """Take alerts and serve the API, without a worker.
 
     Run as many as you like, on several machines; someone must also run `receiver worker`. SIGTERM and Ctrl-C let the
-    requests under way finish. Refuses to start on a database that needs `receiver db upgrade`.
+    requests under way finish; SIGHUP reads the rules file again. Refuses to start on a database that needs
+    `receiver db upgrade`.
     """
     settings = start()
+    rules = rules_of(settings)
     _require_newest_schema(settings)
     if listener is None:
         found = listen(settings.bind)
@@ -43,7 +46,7 @@ def command(listener: int | None) -> None:
     # Not at the top: it imports prometheus_client, which looks for the shared directory only once.
     from receiver.cli.gunicorn_app import GunicornApp
 
-    GunicornApp(settings, found, graceful_seconds=GRACEFUL_SECONDS).run()
+    GunicornApp(settings, rules, found, graceful_seconds=GRACEFUL_SECONDS).run()
 
 
 def _require_newest_schema(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from receiver.cli.supervisor import Child, Supervisor
 from receiver.config import HostPort, Settings
 from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient
+from receiver.rules_file import rules_of
 from receiver.services.upgrade import upgrade_database
 from receiver.storage.engine import create_engine
 
@@ -31,6 +32,7 @@ def command() -> None:
     its status. A second Ctrl-C does not wait for work that is under way.
     """
     settings = start()
+    rules_of(settings)  # a wrong file is told at once, by this process; its children read it for themselves
     listener = listen(settings.bind)  # first: a second `up` must not touch the database of a running one
     _upgrade(settings)
     shared_metrics.empty(settings.metrics_dir)

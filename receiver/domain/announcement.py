@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from receiver.domain.incident import is_open
+from receiver.domain.incident import Status, is_open
 from receiver.domain.notification import NotificationState, Template
 
 
@@ -54,7 +54,7 @@ def job_key(incident_id: str, announcement: Announcement) -> str:
 def predecessors(announcement: Announcement, said: Sequence[Said]) -> list[Announcement]:
     """The messages that people must not see after this one, should they be under way right now.
 
-    Only `resolved` has any: each update is asked for by the message before it.
+    Only `resolved` has any: each update is asked for by the message before it, and `acknowledged` waits longer.
     """
     if announcement.template is not Template.RESOLVED:
         return []
@@ -62,7 +62,18 @@ def predecessors(announcement: Announcement, said: Sequence[Said]) -> list[Annou
     return [
         Announcement(announcement.channel, Template.OPENED),
         Announcement(announcement.channel, Template.UPDATED, max(updates, default=0) + 1),
+        Announcement(announcement.channel, Template.ACKNOWLEDGED),
     ]
+
+
+def preconditions(announcement: Announcement) -> list[Announcement]:
+    """The messages that must have ended, one way or the other, before this one: also if that takes many attempts.
+
+    Whoever is told that an unknown incident was acknowledged forgets it (PagerDuty does), and then calls people.
+    """
+    if announcement.template is not Template.ACKNOWLEDGED:
+        return []
+    return [Announcement(announcement.channel, Template.OPENED)]
 
 
 def follow_up(announcement: Announcement) -> Announcement | None:
@@ -97,6 +108,8 @@ def plan(announcement: Announcement, situation: Situation, said: Sequence[Said])
         if same and one.state != NotificationState.DEAD:  # people may have a dead one tried again
             return Plan(Step.SKIP, f"recorded as {one.state} already")
     if announcement.template in (Template.OPENED, Template.UPDATED) and not is_open(situation.status):
+        return Plan(Step.SUPERSEDE, f"the incident is {situation.status} by now")
+    if announcement.template is Template.ACKNOWLEDGED and situation.status != Status.ACKNOWLEDGED:
         return Plan(Step.SUPERSEDE, f"the incident is {situation.status} by now")
     if announcement.template is not Template.UPDATED:
         return Plan(Step.SEND)

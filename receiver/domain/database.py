@@ -44,6 +44,11 @@ class DatabaseFacts:
         """Whether the schema is the one that this release needs."""
         return self.revision == self.newest_revision
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a newer release has upgraded it. Revisions are numbered: 0001, 0002, ..."""
+        return self.revision is not None and self.revision > self.newest_revision
+
     def on(self, variable: str) -> bool:
         """Whether a switch of the server is on."""
         return self.variables.get(variable, "").upper() in ("1", "ON", "YES")
@@ -68,8 +73,12 @@ def findings(facts: DatabaseFacts) -> Iterator[Finding]:
 
 
 def upgrade_obstacles(facts: DatabaseFacts) -> list[Finding]:
-    """What would stop `db upgrade` half-way: MariaDB and MySQL cannot roll back the tables that were made before."""
-    if facts.is_current or facts.grants is None:
+    """What would stop `db upgrade`, mostly half-way: MariaDB and MySQL cannot take back the tables made before."""
+    if facts.is_current:
+        return []
+    if facts.is_ahead:
+        return [schema(facts)]
+    if facts.grants is None:
         return []
     judged = (privileges(facts, facts.grants), binary_log(facts, facts.grants), writable(facts))
     return [finding for finding in judged if finding.level == "bad"]
@@ -97,7 +106,7 @@ def schema(facts: DatabaseFacts) -> Finding:
             "schema", "the database is empty", "run `receiver db upgrade` (`receiver up` does it by itself)"
         )
     text = f"at revision {facts.revision}, this release needs {facts.newest_revision}"
-    if facts.revision > facts.newest_revision:  # revisions are numbered: 0001, 0002, ...
+    if facts.is_ahead:
         return bad("schema", text, "a newer release has upgraded it: run that one")
     return bad("schema", text, "run `receiver db upgrade`")
 
@@ -164,6 +173,8 @@ def binary_log(facts: DatabaseFacts, grants: Grants) -> Finding:
     """Whether this account may create triggers: with the binary log on, error 1419 forbids it to most."""
     if not facts.on("log_bin"):
         return ok("binary log", "off")
+    if facts.is_current and grants.missing(("TRIGGER",), facts.database):
+        return ok("binary log", "on; this account creates no triggers anyway")
     if facts.on("log_bin_trust_function_creators") or grants.has_super:
         return ok("binary log", "on, and this account may create triggers")
     advice = (

@@ -16,6 +16,7 @@ from receiver.domain.events import Event, EventType
 from receiver.domain.incident import Status
 from receiver.domain.key import episode_key
 from receiver.domain.severity import more_urgent, worse_severity
+from receiver.domain.triage import Judge, Triage, admit_everything
 
 
 @dataclass(slots=True)
@@ -81,10 +82,11 @@ class Occasion:
 
 @dataclass(slots=True)
 class Admission:
-    """What became of one alert, and of which incident it is a row now (None: of none)."""
+    """What became of one alert, of which incident it is a row now (None: of none), and why, where the rules decided."""
 
     disposition: Disposition
     incident: IncidentState | None = None
+    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +97,9 @@ class Ledger:
     episodes: dict[str, Episode]
     name_incident: Callable[[datetime, str], str]
     resolve_holds: timedelta  # how long a person's resolve stands against an alert that keeps firing
+    judge: Judge = (
+        admit_everything  # asked of alerts that would open an incident or join one as a new episode
+    )
     events: list[Event] = field(default_factory=list)
     opened: list[IncidentState] = field(default_factory=list)
     ended: list[IncidentState] = field(default_factory=list)
@@ -135,6 +140,10 @@ class Ledger:
                 return Admission(Disposition.REPEATED, incident)
             # Its incident is over but the episode is not: that cannot happen (resolving ends episodes), and if it
             # does, an alert that fires must have an incident.
+        verdict = self.judge(alert, occasion.source)
+        if verdict.is_ignored:
+            # No episode is written: its repeats are judged again, so new rules hold for an alert that goes on firing.
+            return Admission(Disposition.IGNORED, reason=verdict.reason)
         was_firing = (
             episode is not None
             and episode.status == AlertStatus.FIRING
@@ -143,13 +152,17 @@ class Ledger:
         )
         disposition = Disposition.OPENED if incident is None else Disposition.ATTACHED
         if incident is None:
-            incident = self._open(alert, occasion)
+            incident = self._open(alert, occasion, verdict)
         self._start_episode(alert, occasion, key, episode, incident)
-        self._event(EventType.ALERT_RAISED, occasion, incident, alert, disposition=disposition.value)
+        because = {"rule": verdict.rule} if verdict.rule else {}
+        self._event(
+            EventType.ALERT_RAISED, occasion, incident, alert, disposition=disposition.value, **because
+        )
         if disposition is Disposition.OPENED:
-            self._event(EventType.INCIDENT_OPENED, occasion, incident, alert, **_shown(incident, alert))
+            shown = _shown(incident, alert) | because
+            self._event(EventType.INCIDENT_OPENED, occasion, incident, alert, **shown)
         else:
-            self._worsen(incident, alert, occasion)
+            self._worsen(incident, alert, occasion, verdict)
         if not was_firing:
             incident.firing_count += 1
             incident.changed = True
@@ -175,6 +188,9 @@ class Ledger:
             return Admission(Disposition.REPEATED)
         if episode is None or episode.status == AlertStatus.RESOLVED or _is_older(alert, episode):
             if episode is None or (alert.starts_at is not None and alert.starts_at > episode.starts_at):
+                verdict = self.judge(alert, occasion.source)
+                if verdict.is_ignored:  # as its firing was, or would have been
+                    return Admission(Disposition.IGNORED, reason=verdict.reason)
                 # Remembered, so that its firing is known to be late should it still come.
                 self._start_episode(alert, occasion, key, episode, None)
             return Admission(Disposition.ORPHAN)
@@ -188,13 +204,13 @@ class Ledger:
             self._resolve(incident, alert, occasion)
         return Admission(Disposition.RESOLVED, incident)
 
-    def _open(self, alert: Alert, occasion: Occasion) -> IncidentState:
+    def _open(self, alert: Alert, occasion: Occasion, verdict: Triage) -> IncidentState:
         incident = IncidentState(
             incident_id=self.name_incident(occasion.received_at, alert.incident_key),
             incident_key=alert.incident_key,
             status=Status.ACTIVE,
             severity=alert.severity,
-            priority=alert.priority,
+            priority=verdict.priority or alert.priority,
             alert_count=0,
             firing_count=0,
             opened_by=alert,
@@ -205,16 +221,17 @@ class Ledger:
         self.opened.append(incident)
         return incident
 
-    def _worsen(self, incident: IncidentState, alert: Alert, occasion: Occasion) -> None:
+    def _worsen(self, incident: IncidentState, alert: Alert, occasion: Occasion, verdict: Triage) -> None:
         """An incident takes on its worst member's severity and priority, and keeps them."""
         severity = worse_severity(incident.severity, alert.severity)
-        priority = more_urgent(incident.priority, alert.priority)
+        priority = more_urgent(incident.priority, verdict.priority or alert.priority)
         if (severity, priority) == (incident.severity, incident.priority):
             return
         changes = {"severity": [incident.severity, severity], "priority": [incident.priority, priority]}
         changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
+        because = {"rule": verdict.rule} if verdict.rule and "priority" in changes else {}
         incident.severity, incident.priority, incident.changed = severity, priority, True
-        self._event(EventType.INCIDENT_UPDATED, occasion, incident, alert, changes=changes)
+        self._event(EventType.INCIDENT_UPDATED, occasion, incident, alert, changes=changes, **because)
 
     def _resolve(self, incident: IncidentState, alert: Alert, occasion: Occasion) -> None:
         incident.status, incident.resolved_at = Status.RESOLVED, occasion.received_at
@@ -276,8 +293,12 @@ class Ledger:
 
     def touched(self) -> Iterable[IncidentState]:
         """Incidents that were in the database already and must be written again."""
-        known = {id(state): state for state in (*self.ended, *self.incidents.values())}
-        return (state for state in known.values() if state.changed and not state.is_new)
+        return (state for state in self.by_id().values() if state.changed and not state.is_new)
+
+    def by_id(self) -> dict[str, IncidentState]:
+        """All incidents that were open before or came to be, by their ids."""
+        known = (*self.opened, *self.ended, *self.incidents.values())
+        return {state.incident_id: state for state in known}
 
 
 def _is_new_firing(alert: Alert, episode: Episode) -> bool:

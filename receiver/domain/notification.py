@@ -8,12 +8,13 @@ from enum import StrEnum
 
 
 class Template(StrEnum):
-    """The occasions on which a channel hears of an incident."""
+    """The occasions on which a channel hears of an incident, in the order of the database's ENUM: add at the end."""
 
     OPENED = "opened"
     UPDATED = "updated"
     RESOLVED = "resolved"
     TEST = "test"
+    ACKNOWLEDGED = "acknowledged"
 
 
 class NotificationState(StrEnum):
@@ -29,7 +30,8 @@ class Notification:
     """Everything a channel may show. Texts are as the sender wrote them: each channel escapes and cuts for itself.
 
     `links` maps runbook, dashboard, panel, silence and source to http(s) addresses, as far as they are known.
-    `changes` says in short phrases what is new since the last message.
+    `changes` says in short phrases what is new since the last message. Updates are counted by `sequence`; together with
+    the incident and the template it names the message, also when it has to be sent again.
     """
 
     template: Template
@@ -47,12 +49,14 @@ class Notification:
     firing_count: int
     opened_at: datetime
     last_seen_at: datetime
+    acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     resolved_at: datetime | None = None
     resolved_by: str = ""
     links: dict[str, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     incident_url: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ chain and no log line of this package (or of the libraries below it) has a URL, 
 
 Proxies and certificate authorities come from the environment, as requests reads it (HTTPS_PROXY, NO_PROXY,
 REQUESTS_CA_BUNDLE): behind a company's proxy nothing else reaches Slack. Loopback addresses never go through a
-proxy, and ~/.netrc is not used.
+proxy, and ~/.netrc is not used. Addresses that users give are asked through a client with an AddressGuard.
 """
 
-from receiver.httpclient.client import HttpClient
+from receiver.httpclient.address_guard import AddressGuard, Network
+from receiver.httpclient.client import HttpClient, encode
 from receiver.httpclient.response import Judge, Response, failure_of
 
-__all__ = ["HttpClient", "Judge", "Response", "failure_of"]
+__all__ = ["AddressGuard", "HttpClient", "Judge", "Network", "Response", "encode", "failure_of"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
+import copy
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -15,7 +15,9 @@ from urllib3.exceptions import HTTPError
 
 from receiver import __version__
 from receiver.clock import Clock, utc_now
+from receiver.domain.loopback import is_loopback
 from receiver.errors import DeliveryFailed
+from receiver.httpclient.address_guard import AddressGuard, AddressRefused
 from receiver.httpclient.connection import Deadline, Session
 from receiver.httpclient.response import Judge, Response, failure_of, private_parts, read_text, retry_after
 from receiver.httpclient.transport import transport_failure
@@ -24,6 +26,11 @@ USER_AGENT = f"alert-receiver/{__version__}"
 
 # An empty proxy wins over the environment's.
 _NO_PROXY = {"http": "", "https": ""}
+
+
+def encode(payload: Any) -> bytes:
+    """`payload` as JSON in UTF-8. A lone surrogate has no UTF-8 form: rather a `?` than a message never sent."""
+    return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode(errors="replace")
 
 
 class HttpClient:
@@ -54,15 +61,42 @@ class HttpClient:
             "Connection": "close",
         }
         self._clock = clock
+        self._guard: AddressGuard | None = None
+
+    def guarded(self, guard: AddressGuard) -> Self:
+        """A client like this one for addresses that users give: it connects only where `guard` lets it.
+
+        It goes through no proxy, which would look the name up again, and connect wherever that leads.
+        """
+        client = copy.copy(self)
+        client._guard = guard
+        return client
 
     def post_json(
-        self, url: str, payload: Any, headers: Mapping[str, str] | None = None, judge: Judge = failure_of
+        self,
+        url: str,
+        payload: Any,
+        headers: Mapping[str, str] | None = None,
+        judge: Judge = failure_of,
+        secrets: Sequence[str] = (),
     ) -> Response:
         """POST `payload` as JSON. `judge` says which answers are failures (by default their status does).
 
+        `secrets` are texts in the payload that an answer may repeat and an error must not.
         Raises DeliveryFailed.
         """
-        response = self.request("POST", url, payload=payload, headers=headers)
+        return self.post_encoded(url, encode(payload), headers, judge, secrets)
+
+    def post_encoded(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        judge: Judge = failure_of,
+        secrets: Sequence[str] = (),
+    ) -> Response:
+        """The same with JSON that `encode` has made, for who has to sign its bytes."""
+        response = self._request("POST", url, body, headers, secrets)
         failure = judge(response)
         if failure is not None:
             raise failure
@@ -75,12 +109,20 @@ class HttpClient:
 
         Raises DeliveryFailed if no whole answer came; `outcome_unknown` says whether the request may have arrived.
         """
-        body, sent = None, {**self._headers, **(headers or {})}
-        if payload is not None:
-            # A lone surrogate has no UTF-8 form: rather a `?` than a message that can never be sent.
-            body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+        return self._request(method, url, None if payload is None else encode(payload), headers)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        secrets: Sequence[str] = (),
+    ) -> Response:
+        sent = {**self._headers, **(headers or {})}
+        if body is not None:
             sent["Content-Type"] = "application/json; charset=utf-8"
-        outcome = self._attempt(method, url, body, sent, private_parts(url, headers or {}))
+        outcome = self._attempt(method, url, body, sent, private_parts(url, headers or {}, secrets))
         if isinstance(outcome, DeliveryFailed):
             # Raised here and not in an `except`: the library's exception, which quotes the address, is no context.
             raise outcome
@@ -89,7 +131,8 @@ class HttpClient:
     def _attempt(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str], private: tuple[str, ...]
     ) -> Response | DeliveryFailed:
-        with Deadline(self._total_seconds) as deadline, Session() as session:
+        direct = self._guard is not None or is_loopback(_host(url))
+        with Deadline(self._total_seconds, self._guard) as deadline, Session() as session:
             try:
                 answer = session.request(
                     method,
@@ -98,11 +141,13 @@ class HttpClient:
                     headers=headers,
                     auth=_auth(url),
                     timeout=self._timeouts,
-                    proxies=dict(_NO_PROXY) if _is_loopback(url) else None,
+                    proxies=dict(_NO_PROXY) if direct else None,
                     allow_redirects=False,
                     stream=True,
                 )
                 return self._response(answer, deadline, private)
+            except AddressRefused as refused:
+                return DeliveryFailed(refused.reason, permanent=True)
             # RequestException is an OSError; a ValueError is an address that cannot be taken apart.
             except (OSError, HTTPError, ValueError) as error:
                 return transport_failure(error, deadline, self._timeouts)
@@ -126,9 +171,8 @@ def _auth(url: str) -> HTTPBasicAuth | Callable[[requests.PreparedRequest], requ
     return HTTPBasicAuth(user, password) if user or password else lambda request: request
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def _host(url: str) -> str:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return urlsplit(url).hostname or ""
+    except ValueError:  # such an address is never asked
+        return ""

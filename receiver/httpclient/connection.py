@@ -14,7 +14,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 from urllib3.poolmanager import ProxyManager
+
+from receiver.httpclient.address_guard import AddressGuard
 
 # Its debug lines quote the path of every request, its warnings the whole address.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
@@ -27,8 +30,9 @@ class Deadline:
     ever, in TLS, headers or body. Shutting down a duplicate of the socket wakes the waiting thread in all of them.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, guard: AddressGuard | None = None) -> None:
         self.seconds = seconds
+        self.guard = guard  # what decides where its connections may go, if anything does
         self.connected = False  # TCP, proxy and TLS stand; before that nothing of the request was sent
         self.expired = False
         self._sockets: list[socket.socket] = []
@@ -87,9 +91,25 @@ class Session(requests.Session):
 
 class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        _DEADLINE.get().watch(sock)
+        deadline = _DEADLINE.get()
+        sock = super()._new_conn() if deadline.guard is None else self._guarded_conn(deadline.guard)
+        deadline.watch(sock)
         return sock
+
+    def _guarded_conn(self, guard: AddressGuard) -> socket.socket:
+        """Look the name up once, and connect to what was found and permitted: it may say something else next time."""
+        name, last = self._dns_host, None
+        try:
+            for address in guard.permitted(name, self.port):
+                self._dns_host = address
+                try:
+                    return super()._new_conn()
+                except (OSError, HTTPError) as error:
+                    last = error
+        finally:
+            self._dns_host = name  # what TLS checks the certificate for
+        assert last is not None, "permitted() gives at least one address"
+        raise last
 
     def connect(self) -> None:
         super().connect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -41,11 +41,19 @@ class Response:
         """At most 200 printable characters of the body, for an error text, without any part of our own request."""
         if re.match(r"\s*<(!doctype html|html)", self.text, re.IGNORECASE):
             return "(a web page)"  # of some proxy; its markup tells nobody anything
-        text = self.text
-        for part in self.private:
-            text = re.sub(re.escape(part), "[...]", text, flags=re.IGNORECASE)
-        text = "".join(c if c.isprintable() else " " for c in text)
-        return " ".join(text.split())[:LONGEST_EXCERPT]
+        return self.quote(self.text)
+
+    def quote(self, words: str) -> str:
+        """`words` of the answer as an error text may have them: likewise cut and without our own request."""
+        return quote(words, self.private)
+
+
+def quote(words: str, private: Sequence[str]) -> str:
+    """At most 200 printable characters of `words`, in one line, with `[...]` for each text that is `private`."""
+    for part in private:
+        words = re.sub(re.escape(part), "[...]", words, flags=re.IGNORECASE)
+    words = "".join(c if c.isprintable() else " " for c in words)
+    return " ".join(words.split())[:LONGEST_EXCERPT]
 
 
 Judge = Callable[[Response], DeliveryFailed | None]
@@ -74,13 +82,17 @@ def failure_of(response: Response) -> DeliveryFailed | None:
     )
 
 
-def private_parts(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What an answer might repeat of a request and nobody may read in a log: address and headers, longest first."""
+def private_parts(url: str, headers: Mapping[str, str], secrets: Sequence[str] = ()) -> tuple[str, ...]:
+    """What an answer might repeat of a request and nobody may read in a log, longest first.
+
+    That is the address, the values of the headers, and `secrets`, which stand in the body.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:  # such an address is never asked
         return (url,)
     found = {url, parts.netloc, parts.path, parts.query, parts.hostname or "", *re.split(r"[/?&=:@#]", url)}
+    found.update(secrets)
     for value in headers.values():
         found.update((value, *value.split()))
     found |= {unquote(part) for part in found}

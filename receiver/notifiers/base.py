@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from receiver.domain.notification import Notification, Receipt
+from receiver.domain.notification import Notification, Receipt, Template
 
 
 class Notifier(Protocol):
@@ -13,6 +13,10 @@ class Notifier(Protocol):
     @property
     def name(self) -> str:
         """The channel's name, for example `slack`."""
+
+    @property
+    def templates(self) -> frozenset[Template]:
+        """The occasions of an incident of which the channel hears. It can tell of the others, too."""
 
     def send(self, notification: Notification) -> Receipt:
         """Send one message and return once the other side has taken it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from receiver.domain.notification import Notification, Receipt
+from receiver.domain.notification import Notification, Receipt, Template
 from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient, Response, failure_of
 from receiver.notifiers.slack_blocks import payload
@@ -14,6 +14,8 @@ class SlackWebhook:
     """Posts to the channel that belongs to `url`, which is a secret: whoever knows it can post there."""
 
     name = "slack"
+    # No acknowledgements: whoever acknowledged knows it, and an incoming webhook cannot change an earlier message.
+    templates = frozenset({Template.OPENED, Template.UPDATED, Template.RESOLVED})
 
     def __init__(self, url: str, http: HttpClient) -> None:
         self._url = url

@@ -25,7 +25,8 @@ from slack_sdk.models.blocks import (
 
 from receiver.domain.incident import ID_PREFIX, RESOLVED_BY_ALERT
 from receiver.domain.notification import Notification, Template
-from receiver.notifiers.slack_text import clean, code, duration, line, lines, link, moment, size
+from receiver.notifiers.plain_text import clean, duration
+from receiver.notifiers.slack_text import code, line, lines, link, moment, size
 
 _EMOJI = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 _COLOUR = {"critical": "#D0021B", "error": "#F5741D", "warning": "#F2C744", "info": "#3B88C3"}
@@ -87,6 +88,12 @@ def _updated(n: Notification) -> _Message:
     return _fallback(f"{head}: ", n), blocks, _COLOUR.get(n.severity, _UNKNOWN_COLOUR)
 
 
+def _acknowledged(n: Notification) -> _Message:
+    head = f"👀 Acknowledged · {_number(n)}"
+    blocks = [*_headline(head, n), _facts(_situation(n)), *_links(n)]
+    return _fallback(f"{head}: ", n), blocks, _COLOUR.get(n.severity, _UNKNOWN_COLOUR)
+
+
 def _resolved(n: Notification) -> _Message:
     head = f"✅ Resolved · {_number(n)}"
     after = duration(n.resolved_at - n.opened_at) if n.resolved_at else ""
@@ -115,6 +122,7 @@ def _test(_: Notification) -> _Message:
 _MESSAGES: dict[Template, Callable[[Notification], _Message]] = {
     Template.OPENED: _opened,
     Template.UPDATED: _updated,
+    Template.ACKNOWLEDGED: _acknowledged,
     Template.RESOLVED: _resolved,
     Template.TEST: _test,
 }

@@ -16,8 +16,9 @@ from receiver.config import Settings
 from receiver.domain import database
 from receiver.domain.finding import Finding, bad, ok, warn
 from receiver.domain.jobs import JobState, QueueDepth
-from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient
+from receiver.services.channel_check import check_channels
+from receiver.smtpclient import SmtpClient
 from receiver.storage import database_clock, jobs
 from receiver.storage.engine import create_engine, reading
 from receiver.storage.inspect import facts_of, place_of
@@ -32,7 +33,7 @@ def examine(settings: Settings, http: HttpClient, clock: Clock = utc_now) -> Ite
     """One finding after the other, as soon as it is known. Changes nothing, and posts to no channel."""
     yield from credentials(settings)
     yield from _database(settings.database_url, clock)
-    yield slack(settings.slack_webhook_url, http)
+    yield from check_channels(settings, http, SmtpClient(read_timeout_seconds=5, total_timeout_seconds=8))
 
 
 def credentials(settings: Settings) -> Iterator[Finding]:
@@ -141,19 +142,3 @@ def dead_letters(queues: Sequence[QueueDepth]) -> Iterator[Finding]:
         if number:
             advice = f"`receiver jobs list --state {state}` says why, `receiver jobs retry` tries again"
             yield warn("jobs", f"{number} {'is' if number == 1 else 'are'} {state}", advice)
-
-
-def slack(webhook_url: str | None, http: HttpClient) -> Finding:
-    """Whether Slack can be reached. A HEAD request cannot post a message, and any answer proves DNS, proxy and TLS."""
-    if not webhook_url:
-        return warn("Slack", "not set up: nobody is told of incidents", "set RECEIVER_SLACK_WEBHOOK_URL")
-    try:
-        status = http.request("HEAD", webhook_url).status
-    except DeliveryFailed as failure:
-        advice = "check RECEIVER_SLACK_WEBHOOK_URL, and HTTPS_PROXY if a proxy is needed"
-        return bad("Slack", f"cannot be reached: {failure.reason}", advice)
-    if status in (502, 503, 504):
-        return warn(
-            "Slack", f"has trouble (HTTP {status})", "messages are retried; look at https://slack-status.com"
-        )
-    return ok("Slack", "can be reached; `receiver notify-test` shows whether it takes messages")

@@ -14,10 +14,11 @@ from receiver.domain.incident import Status, allowed_statuses, may_become
 from receiver.errors import IllegalTransition
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
-from receiver.services.effects import follow_ups
+from receiver.services.effects import tell
 from receiver.services.incident_list import known
+from receiver.services.subjects import subject_of_row
 from receiver.services.transaction import transact
-from receiver.storage import episodes, events, incident_changes, incident_queries, jobs
+from receiver.storage import episodes, incident_changes, incident_queries
 from receiver.storage.text import fit
 
 Row = Mapping[Any, Any]
@@ -80,7 +81,7 @@ def assign(runtime: Runtime, reference: str, deed: Deed, owner: str | None) -> R
             return row
         incident_changes.change(connection, row["incident_id"], {"owner": owner})
         changes = {"owner": [row["owner"], owner]}
-        _tell(connection, runtime, _event(EventType.INCIDENT_UPDATED, row, at, deed, changes=changes))
+        _tell(connection, runtime, row, _event(EventType.INCIDENT_UPDATED, row, at, deed, changes=changes))
         return {**row, "owner": owner}
 
     return transact(runtime.engine, work)
@@ -94,7 +95,7 @@ def add_note(runtime: Runtime, reference: str, deed: Deed) -> Row:
         row = _locked(connection, reference)
         event = _event(EventType.INCIDENT_UPDATED, row, at, deed)
         if not (attempt and incident_queries.is_told(connection, event)):
-            _tell(connection, runtime, event)
+            _tell(connection, runtime, row, event)
         return row
 
     return transact(runtime.engine, work)
@@ -114,9 +115,8 @@ def _take_step(runtime: Runtime, reference: str, deed: Deed, step: _Step) -> Row
             values["firing_count"] = 0
             episodes.end_all(connection, row["incident_id"], at)
         incident_changes.change(connection, row["incident_id"], values)
-        _tell(
-            connection, runtime, _event(step.event, row, at, deed, status=[row["status"], step.wanted.value])
-        )
+        event = _event(step.event, row, at, deed, status=[row["status"], step.wanted.value])
+        _tell(connection, runtime, row, event)
         return {**row, **values}
 
     changed = transact(runtime.engine, work)
@@ -152,8 +152,5 @@ def _event(kind: EventType, row: Row, at: datetime, deed: Deed, **payload: Any) 
     )
 
 
-def _tell(connection: Connection, runtime: Runtime, event: Event) -> None:
-    written, requested = follow_ups([event], runtime.settings.channels)
-    events.insert_many(connection, written)
-    if requested:
-        jobs.insert_many(connection, requested)
+def _tell(connection: Connection, runtime: Runtime, row: Row, event: Event) -> None:
+    tell(connection, runtime, [event], lambda told: subject_of_row(told, row))

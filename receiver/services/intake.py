@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -20,15 +21,17 @@ from receiver.domain.delivery import Answer, Delivery, IncidentView, Outcome
 from receiver.domain.incident import free_incident_id
 from receiver.domain.key import episode_key
 from receiver.domain.ledger import IncidentState, Ledger, Occasion
+from receiver.domain.rules.evaluate import triage
 from receiver.errors import UnintelligibleBody
 from receiver.ids import new_ulid
 from receiver.runtime import Runtime
-from receiver.services.effects import follow_ups
+from receiver.services.effects import tell
 from receiver.services.group_commit import GroupCommit
+from receiver.services.subjects import subjects_of
 from receiver.services.transaction import transact
 from receiver.sources.links import links_of
 from receiver.sources.registry import parse_body
-from receiver.storage import alerts, deliveries, episodes, events, incidents, jobs
+from receiver.storage import alerts, deliveries, episodes, incidents
 from receiver.storage.alerts import AlertRow
 
 # Which of an incident's dispositions the sender is told when several of its alerts touched it.
@@ -155,10 +158,9 @@ class Intake:
                 state.links = links_of(state.opened_by) if state.opened_by else {}
             incidents.insert_opened(connection, ledger.opened)
         episodes.save(connection, ledger.episodes.values())
-        written, requested = follow_ups(ledger.events, self._runtime.settings.channels)
-        events.insert_many(connection, written)
-        if requested:
-            jobs.insert_many(connection, requested)
+        rules = self._runtime.rules
+        subjects = subjects_of(connection, rules, ledger.events, ledger.by_id())
+        tell(connection, self._runtime, ledger.events, subjects)
         alerts.insert_many(connection, (row for tally in tallies for row in tally.rows))
 
     def _locked_ledger(self, connection: Connection, attempt: int, batch: Sequence[Delivery]) -> Ledger:
@@ -184,6 +186,7 @@ class Intake:
             episodes=episodes.lock(connection, episode_keys) if keys else {},
             name_incident=name_incident,
             resolve_holds=self._resolve_holds,
+            judge=partial(triage, self._runtime.rules),
         )
 
 
@@ -196,7 +199,11 @@ def _decide(ledger: Ledger, tally: _Tally) -> None:
         if isinstance(alert, Alert):
             occasion = Occasion(alert_id, delivery.source, delivery.trace_id, delivery.received_at)
             admission = ledger.admit(alert, occasion)
-            row.disposition, incident = admission.disposition, admission.incident
+            row.disposition, row.reason, incident = (
+                admission.disposition,
+                admission.reason,
+                admission.incident,
+            )
         tally.add(row, incident)
 
 

@@ -17,12 +17,14 @@ from receiver.domain.announcement import (
     follow_up,
     job_key,
     plan,
+    preconditions,
     predecessors,
 )
 from receiver.domain.events import Event, EventType
 from receiver.domain.jobs import ClaimedJob, JobKind, JobRequest, Outcome, Verdict
 from receiver.domain.notification import Notification, NotificationState, Receipt, Template
 from receiver.errors import DeliveryFailed
+from receiver.notifiers.registry import WANTED
 from receiver.runtime import Runtime
 from receiver.services.job_handler import Completion
 from receiver.storage import events, jobs, notifications
@@ -38,7 +40,7 @@ class _Subject:
 
     incident: RowMapping
     said: Sequence[Said]
-    is_predecessor_under_way: bool
+    must_wait_for_another: bool
 
     @property
     def situation(self) -> Situation:
@@ -67,8 +69,8 @@ class NotifyHandler:
         subject = self._read(job, announcement)
         if subject is None:
             return Completion(Outcome(Verdict.DONE, "its incident does not exist any more"))
-        if subject.is_predecessor_under_way:
-            waiting = "a message that belongs before this one is under way"
+        if subject.must_wait_for_another:
+            waiting = "a message that belongs before this one has not ended yet"
             return Completion(Outcome(Verdict.WAIT, waiting, PREDECESSOR_PAUSE_SECONDS))
         planned = plan(announcement, subject.situation, subject.said)
         match planned.step:
@@ -111,8 +113,12 @@ class NotifyHandler:
             if incident is None:
                 return None
             said = notifications.said(connection, job.incident_id, announcement.channel)
-            before = [job_key(job.incident_id, one) for one in predecessors(announcement, said)]
-            return _Subject(incident, said, notifications.is_any_under_way(connection, before))
+            running = [job_key(job.incident_id, one) for one in predecessors(announcement, said)]
+            unended = [job_key(job.incident_id, one) for one in preconditions(announcement)]
+            must_wait = notifications.is_any_under_way(connection, running) or notifications.is_any_unended(
+                connection, unended
+            )
+            return _Subject(incident, said, must_wait)
 
     def _supersede(
         self, job: ClaimedJob, announcement: Announcement, subject: _Subject, planned: Plan
@@ -147,7 +153,7 @@ class NotifyHandler:
         state, reference = NotificationState.SENT, receipt.provider_ref
         self._record(connection, job, announcement, subject, state, receipt.detail, reference)
         following = follow_up(announcement)
-        if following is not None:
+        if following is not None and following.template in WANTED[announcement.channel]:
             jobs.insert_once(connection, [self._request(job, following)])
         # Last, because everybody who reports on this incident waits for its lock; before the event, because the lock
         # is what puts the incident's events into the order of their commits.
@@ -212,12 +218,12 @@ class NotifyHandler:
         self, announcement: Announcement, incident: RowMapping, changes: tuple[str, ...]
     ) -> Notification:
         shown = dict(incident)
-        del shown["acknowledged_at"]
         for name in ("acknowledged_by", "resolved_by"):
             shown[name] = shown[name] or ""
         public = self._runtime.settings.public_url
         return Notification(
             template=announcement.template,
+            sequence=announcement.sequence,
             changes=changes,
             incident_url=f"{public}/api/v1/incidents/{incident['incident_id']}" if public else "",
             **shown,

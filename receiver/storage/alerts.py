@@ -29,6 +29,7 @@ class AlertRow:
     alert: Alert | RejectedAlert
     disposition: Disposition
     incident_id: str | None = None
+    reason: str | None = None
 
 
 def insert_many(connection: Connection, rows: Iterable[AlertRow]) -> None:
@@ -56,7 +57,7 @@ def _values(row: AlertRow) -> dict[str, Any]:
         "alertname": fit(alert.alertname, 190),
         "fingerprint": alert.fingerprint,
         "status": alert.status.value,
-        "reason": None,
+        "reason": None if row.reason is None else fit(row.reason, 500),
         "severity": alert.severity,
         "cluster": fit(alert.cluster, 190),
         "namespace": fit(alert.namespace, 190),

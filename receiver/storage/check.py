@@ -20,7 +20,7 @@ from receiver.storage.tables import alert_episodes, deliveries, grafana_alerts, 
 STRETCH_ROWS = 1000
 
 _WITH_INCIDENT = (Disposition.OPENED.value, Disposition.ATTACHED.value, Disposition.RESOLVED.value)
-_WITHOUT_INCIDENT = (Disposition.TEST.value, Disposition.REJECTED.value)
+_WITHOUT_INCIDENT = (Disposition.TEST.value, Disposition.REJECTED.value, Disposition.IGNORED.value)
 
 
 @dataclass(frozen=True, slots=True)

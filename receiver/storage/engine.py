@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,11 @@ import pymysql
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError
 
 CONNECT_TIMEOUT_SECONDS = 2
 STATEMENT_TIMEOUT_SECONDS = 8  # MariaDB on a full disk hangs instead of failing: nothing may wait for ever
 LOCK_TIMEOUT_SECONDS = 3
-IDLE_SECONDS = 5.0  # after that a connection is tried before it is used
 
 # A full rollback and another try may succeed. 1213 deadlock, 1205 lock wait, 1020 row changed, 1062 duplicate (somebody
 # was faster), 1644 a trigger's refusal (the same race), 1040/1203 too many connections, 1053 shutdown, 1290/1836
@@ -58,15 +56,15 @@ def _mysql_engine(url: URL, pool_size: int) -> Engine:
         f"SET time_zone='+00:00', SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT_SECONDS}, "
         f"SESSION sql_mode='{_SQL_MODE}'"
     )
-    engine = sqlalchemy.create_engine(
+    return sqlalchemy.create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=4,
         pool_timeout=2,
         pool_recycle=900,
-        # Every transaction is ended where it was begun (services.transaction, `reading`): the pool need not roll back
-        # again: that, and a ping before each use, would be two of a dozen round trips that a storm waits for.
+        # No rollback by the pool: every transaction is ended where it was begun. No ping before each use: a transaction
+        # that meets a dead connection is run again anyway. They would be two of a dozen round trips of each batch.
         pool_reset_on_return=None,
         pool_use_lifo=True,
         json_serializer=_json_text,
@@ -77,23 +75,6 @@ def _mysql_engine(url: URL, pool_size: int) -> Engine:
             "init_command": setup,
         },
     )
-    event.listen(engine, "checkin", _note_checkin)
-    event.listen(engine, "checkout", _ping_if_idle)
-    return engine
-
-
-def _note_checkin(connection: Any, record: Any) -> None:
-    record.info["idle_since"] = time.monotonic()
-
-
-def _ping_if_idle(connection: Any, record: Any, proxy: Any) -> None:
-    # A connection in steady use is alive; one that lay idle may have been closed by the server or a proxy.
-    if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE_SECONDS:
-        return
-    try:
-        connection.ping(reconnect=False)
-    except pymysql.err.Error:
-        raise DisconnectionError from None  # the pool opens a new one instead
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:
@@ -127,7 +108,17 @@ def _begin_sqlite(connection: Connection) -> None:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for queries only, which on SQLite does not wait for writers. Nothing is kept of what it writes."""
     with engine.connect().execution_options(receiver_reading=True) as connection:
+        if is_mysql(connection):
+            _replace_if_dead(connection)
         yield connection
+
+
+def _replace_if_dead(connection: Connection) -> None:
+    # The server or a proxy may have closed it while it lay in the pool, and nobody runs a query again.
+    try:
+        connection.connection.driver_connection.ping(reconnect=False)  # type: ignore[union-attr]  # there is one
+    except pymysql.err.Error:
+        connection.invalidate()  # the first query opens a new one
 
 
 def is_mysql(connection: Connection) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -81,9 +81,13 @@ def insert_once(connection: Connection, requests: Sequence[JobRequest]) -> None:
     """
     if not requests:
         return
-    keys = [request.idempotency_key for request in requests]
-    known = set(connection.execute(_existing, {"keys": keys}).scalars())
+    known = existing(connection, [request.idempotency_key for request in requests])
     insert_many(connection, [request for request in requests if request.idempotency_key not in known])
+
+
+def existing(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of these idempotency keys that a job has already."""
+    return set(connection.execute(_existing, {"keys": list(keys)}).scalars())
 
 
 def _values(request: JobRequest) -> dict[str, Any]:

@@ -65,6 +65,10 @@ _under_way = select(jobs.c.job_id).where(
     jobs.c.state == JobState.RUNNING.value,
     jobs.c.lease_until > DatabaseNow(),
 )
+_unended = select(jobs.c.job_id).where(
+    jobs.c.idempotency_key.in_(bindparam("keys", expanding=True)),
+    jobs.c.state.in_((JobState.READY.value, JobState.RUNNING.value)),
+)
 _insert = insert(notifications)
 _remove_dead = notifications.delete().where(
     _of_channel,
@@ -88,6 +92,11 @@ def said(connection: Connection, incident_id: str, channel: str) -> list[Said]:
 def is_any_under_way(connection: Connection, job_keys: Collection[str]) -> bool:
     """Whether a worker is at one of these jobs right now."""
     return bool(job_keys) and connection.execute(_under_way, {"keys": sorted(job_keys)}).first() is not None
+
+
+def is_any_unended(connection: Connection, job_keys: Collection[str]) -> bool:
+    """Whether one of these jobs is under way or still to come, be it its first attempt or another one."""
+    return bool(job_keys) and connection.execute(_unended, {"keys": sorted(job_keys)}).first() is not None
 
 
 def mark_notified(connection: Connection, incident_id: str, at: datetime) -> None:

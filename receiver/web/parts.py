@@ -14,6 +14,7 @@ from flask import Flask, current_app
 
 from receiver.clock import utc_now
 from receiver.config import Settings
+from receiver.domain.rules.model import RuleSet
 from receiver.runtime import Runtime, build_runtime
 from receiver.services.figures import Figures
 from receiver.services.health import Health
@@ -37,8 +38,11 @@ class _Services:
 class Parts:
     """Settings, gates and services of this process; threads share it."""
 
-    def __init__(self, settings: Settings, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime | None = None, rules: RuleSet | None = None
+    ) -> None:
         self.settings = settings
+        self._rules = rules
         self.webhook_gate = WebhookGate(settings, runtime.clock if runtime else utc_now)
         self.api_gate = ApiGate(settings)
         self.browsers = BrowserGuard(settings)
@@ -77,7 +81,7 @@ class Parts:
             with self._lock:
                 services = self._services
                 if services is None or services.pid != os.getpid():
-                    services = self._services = _services(build_runtime(self.settings))
+                    services = self._services = _services(build_runtime(self.settings, rules=self._rules))
         return services
 
 

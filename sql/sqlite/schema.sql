@@ -173,7 +173,7 @@ CREATE TABLE notifications (
   notification_id INTEGER NOT NULL,
   incident_id VARCHAR(40) NOT NULL,
   channel VARCHAR(32) NOT NULL,
-  template VARCHAR(8) NOT NULL,
+  template VARCHAR(12) NOT NULL,
   sequence INTEGER NOT NULL,
   state VARCHAR(10) NOT NULL,
   job_id INTEGER NOT NULL,
@@ -185,7 +185,7 @@ CREATE TABLE notifications (
   finished_at DATETIME NOT NULL,
   PRIMARY KEY (notification_id),
   CONSTRAINT uq_notifications_once UNIQUE (incident_id, channel, template, sequence),
-  CHECK (template IN ('opened', 'updated', 'resolved', 'test')),
+  CHECK (template IN ('opened', 'updated', 'resolved', 'test', 'acknowledged')),
   CHECK (state IN ('sent', 'dead', 'superseded')),
   CHECK (severity IN ('critical', 'error', 'warning', 'info'))
 );

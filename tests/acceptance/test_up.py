@@ -196,12 +196,15 @@ BROKEN = """
 from receiver.cli import gunicorn_app
 from receiver.cli.listener import listen
 from receiver.config import HostPort, load
+from receiver.rules_file import rules_of
 
-def broken(settings):
+def broken(settings, rules):
     raise RuntimeError("broken")
 
 gunicorn_app.create_app = broken
-gunicorn_app.GunicornApp(load(), listen(HostPort("127.0.0.1", 0)), graceful_seconds=1).run()
+settings = load()
+listener = listen(HostPort("127.0.0.1", 0))
+gunicorn_app.GunicornApp(settings, rules_of(settings), listener, graceful_seconds=1).run()
 """
 
 

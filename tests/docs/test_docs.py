@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,10 +13,18 @@ from sqlalchemy import Engine
 
 from receiver import errors
 from receiver.app import create_app
+from receiver.clock import utc_now
 from receiver.config import SETTINGS
 from receiver.domain.alert import Disposition
+from receiver.domain.rules.effects import EFFECTS, EVENTS
+from receiver.domain.rules.matcher import FIELDS
+from receiver.domain.rules.parse import parse_rules
 from receiver.ids import new_trace_id
+from receiver.notifiers.registry import WANTED
 from receiver.services.intake import Intake
+from receiver.services.rehearsal import rehearse
+from receiver.sources.base import FieldMapping
+from receiver.sources.registry import parse_body
 from receiver.storage.migrate import bundled
 from tests.builders import bodies
 from tests.fixtures.runtimes import RuntimeFactory
@@ -96,8 +105,36 @@ def test_every_kind_of_problem_is_listed() -> None:
 
 def test_every_disposition_is_explained() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
-    unused_yet = {Disposition.SUPPRESSED, Disposition.IGNORED}
+    unused_yet = {Disposition.SUPPRESSED}
     assert [one for one in Disposition if f"`{one.value}`" not in text and one not in unused_yet] == []
+
+
+def test_the_rules_in_the_documents_have_no_mistakes_and_do_what_is_said() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    rules, problems = parse_rules(example, WANTED)
+    assert rules is not None, problems
+    examples: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
+        ({"cluster": "staging", "severity": "warning"}, ("rule staging-is-quiet", None)),
+        ({"service": "checkout", "severity": "critical"}, ("rule checkout-is-urgent", "P0")),
+        (
+            {"service": "search", "severity": "info"},
+            ("incidents.priorities: P3 is not among P0, P1, P2", None),
+        ),
+    ]
+    for labels, expected in examples:
+        body = bodies.alertmanager([bodies.alert(**labels)])
+        (rehearsal,) = rehearse(rules, parse_body(body, FieldMapping(), utc_now()), WANTED)
+        assert (rehearsal.verdict.reason, rehearsal.verdict.priority) == expected
+        assert f"`{expected[0]}`" in text or expected[1]
+        told = {effect.channel for scene in rehearsal.scenes for effect in scene.effects}
+        assert told == ({"pagerduty", "slack", "email"} if expected[1] else set())
+
+
+def test_every_key_event_and_field_of_rules_is_explained() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text()
+    assert [one for one in (*EVENTS, *FIELDS, *WANTED) if f"`{one}`" not in text] == []
+    assert [one for one in EFFECTS if f"| `{one}" not in text] == []
 
 
 def links() -> Iterator[tuple[Path, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -113,7 +114,7 @@ class HttpCounterpart:
 class MailCounterpart:
     """E-mail: a server that wants a password."""
 
-    secrets = (MAIL_PASSWORD, MAIL_USER)
+    secrets: tuple[str, ...] = (MAIL_PASSWORD, MAIL_USER)
 
     def __init__(self) -> None:
         self._server = MailServer(credentials=(MAIL_USER, MAIL_PASSWORD))
@@ -185,5 +186,9 @@ def webhook() -> HttpCounterpart:
     return HttpCounterpart(settings, Answer(204, ""), (HOOK, HOOK.rpartition("/")[2], SIGNING_SECRET))
 
 
-HTTP = {"slack": slack, "pagerduty": pagerduty, "webhook": webhook}
-ALL = {**HTTP, "email": MailCounterpart}
+HTTP: Mapping[str, Callable[[], HttpCounterpart]] = {
+    "slack": slack,
+    "pagerduty": pagerduty,
+    "webhook": webhook,
+}
+ALL: Mapping[str, Callable[[], Counterpart]] = {**HTTP, "email": MailCounterpart}

@@ -70,7 +70,7 @@ class MailServer:
         self._stopping = threading.Event()
         options: dict[str, Any] = {"tls_context": starttls, "auth_require_tls": False}
         if credentials:
-            options |= {"authenticator": self._authenticate, "auth_required": True}
+            options |= {"authenticator": self._authenticate}  # auth_required would warn; handle_RCPT asks
         self._controller = Controller(
             self, hostname="127.0.0.1", port=free_port(), ssl_context=tls, **options
         )
@@ -99,6 +99,8 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Takes a recipient, or not."""
+        if self._credentials and not session.authenticated:
+            return "530 5.7.0 sign in first"
         if address in self.refused:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
@@ -124,7 +126,7 @@ class MailServer:
         while answer == HANG and not self._stopping.is_set():
             await asyncio.sleep(0.02)
         if answer in (HANG, DROP):
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         return answer
 

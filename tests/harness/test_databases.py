@@ -41,7 +41,10 @@ def test_what_a_test_left_is_gone_for_the_next_one(mysql_engine: Engine):
     forgotten.execute(select(tables.jobs).with_for_update())
     assert rows(mysql_engine) == 1
     databases._empty(mysql_engine.url.render_as_string(hide_password=False))
+    mysql_engine.dispose()  # its connections were cut, and it would use them again
     assert rows(mysql_engine) == 0
+    with mysql_engine.begin() as connection:
+        assert connection.execute(tables.jobs.insert().values(JOB)).inserted_primary_key == (1,)
     forgotten.invalidate()
     forgotten.close()
 

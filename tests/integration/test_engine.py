@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import Engine, text
 
+from receiver.services.transaction import transact
 from receiver.storage import engine as engines
 from receiver.storage.engine import reading
 
@@ -21,13 +21,17 @@ def kill(engine: Engine, session: int) -> None:
     other.dispose()
 
 
-def test_a_connection_that_died_while_idle_is_replaced_before_it_is_used(
-    mysql_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reading_replaces_a_connection_that_died_in_the_pool(mysql_engine: Engine) -> None:
     before = session_id(mysql_engine)
     kill(mysql_engine, before)
-    monkeypatch.setattr(engines, "IDLE_SECONDS", 0.0)
     assert session_id(mysql_engine) != before
+
+
+def test_a_transaction_that_meets_a_dead_connection_is_run_again(mysql_engine: Engine) -> None:
+    kill(mysql_engine, session_id(mysql_engine))
+    attempts = []
+    transact(mysql_engine, lambda connection, attempt: attempts.append(connection.execute(text("SELECT 1"))))
+    assert len(attempts) == 1
 
 
 def test_nothing_of_a_reading_stays_open_when_it_is_over(mysql_engine: Engine) -> None:

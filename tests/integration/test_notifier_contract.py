@@ -1,214 +1,197 @@
 """What every channel promises: a message is sent once, or fails with the right decision in the error and no secret.
 
-A new channel gets a Case. Each test runs for each of them, against a real HTTP server on 127.0.0.1.
+A new channel gets a counterpart in tests/fakes/counterparts.py. Each test runs for each of them, against a real server
+on 127.0.0.1. What only HTTP has (statuses, headers, redirects) is in test_notifier_http.py.
 """
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
+from receiver.config import load
 from receiver.domain.notification import Notification, Template
 from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient
 from receiver.notifiers.base import Notifier
-from receiver.notifiers.registry import build_notifiers
-from tests.fakes.leaks import assert_tells_nothing_of
+from receiver.notifiers.registry import WANTED, build_notifiers
+from receiver.smtpclient import SmtpClient
+from tests.builders.notifications import BY_TEMPLATE, FIRING, HOSTILE, HUGE
+from tests.fakes.counterparts import ALL, Counterpart
+from tests.fakes.leaks import told
 from tests.fakes.ports import free_port
-from tests.fakes.raw_http import Conversation, RawServer
-from tests.fakes.slack import DROP, OK, PATH, Answer, SlackServer, hang
+from tests.fakes.raw_http import RawServer
 
-CLIENT = HttpClient(connect_timeout_seconds=1, read_timeout_seconds=0.4, total_timeout_seconds=5)
-BOUNDED = HttpClient(connect_timeout_seconds=2, read_timeout_seconds=2, total_timeout_seconds=0.5)
-NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-FIRING = Notification(
-    template=Template.OPENED,
-    incident_id="INC-20261121030000-0123456789abcdef",
-    number=4711,
-    title="Größe of 日本 is over 9000 🔥",
-    summary="It is.",
-    status="active",
-    severity="critical",
-    priority="P0",
-    service="checkout",
-    cluster="prod-eu",
-    namespace="shop",
-    alert_count=3,
-    firing_count=3,
-    opened_at=NOW,
-    last_seen_at=NOW,
-    links={"runbook": "https://wiki.example/x"},
-)
-BY_TEMPLATE = {
-    Template.OPENED: FIRING,
-    Template.UPDATED: replace(FIRING, template=Template.UPDATED, changes=("2 more alerts",)),
-    Template.RESOLVED: replace(FIRING, template=Template.RESOLVED, status="resolved", resolved_at=NOW),
-    Template.TEST: replace(FIRING, template=Template.TEST),
-}
+HASTY = (1, 0.4, 5)  # seconds to connect, to read, altogether
+BOUNDED = (2, 2, 0.5)
+PATIENT = (5, 10, 20)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A channel: the path of its address (with the secret), its settings for an address, and an answer that accepts."""
-
-    path: str
-    settings: Callable[[str], dict[str, Any]]
-    taken: Answer
-
-
-CASES = {"slack": Case(PATH, lambda url: {"slack_webhook_url": url}, OK)}
-
-
-@pytest.fixture(params=sorted(CASES))
+@pytest.fixture(params=sorted(ALL))
 def channel(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def case(channel: str) -> Case:
-    return CASES[channel]
+def service(channel: str) -> Iterator[Counterpart]:
+    """The other side: takes messages, or does not, as it is told."""
+    with ALL[channel]() as counterpart:
+        yield counterpart
 
 
-@pytest.fixture
-def service(case: Case) -> Iterator[SlackServer]:
-    """The other side: records and answers as it is told, at any path."""
-    with SlackServer() as server:
-        server.answer_always(case.taken)
-        yield server
+def environ(settings: dict[str, str]) -> dict[str, str]:
+    return {f"RECEIVER_{name}": value for name, value in settings.items()}
 
 
-def notifier_at(base_url: str, channel: str, http: HttpClient = CLIENT) -> Notifier:
-    case = CASES[channel]
-    return build_notifiers(**case.settings(base_url + case.path), http=http)[channel]
+def notifier(channel: str, service: Counterpart, limits=PATIENT, port: int | None = None) -> Notifier:
+    settings = load(environ(service.settings(port or service.port)))
+    found = build_notifiers(settings, HttpClient(*limits), SmtpClient(*limits))
+    assert tuple(found) == settings.channels == (channel,)
+    return found[channel]
 
 
-def failure_at(
-    base_url: str, channel: str, http: HttpClient = CLIENT, message: Notification = FIRING
+def failure(
+    channel: str,
+    service: Counterpart,
+    limits=PATIENT,
+    port: int | None = None,
+    message: Notification = FIRING,
 ) -> DeliveryFailed:
-    """The failure of sending to `base_url`, after a look at what it would tell a log."""
+    """The failure of sending, after a look at what it would tell a log."""
     with pytest.raises(DeliveryFailed) as caught:
-        notifier_at(base_url, channel, http).send(message)
-    assert_tells_nothing_of(caught.value, base_url + CASES[channel].path)
+        notifier(channel, service, limits, port).send(message)
+    text = told(caught.value)
+    for secret in (*service.secrets, "127.0.0.1"):
+        assert secret not in text, "the error tells a secret"
     return caught.value
 
 
-def test_every_registered_channel_is_tested_here():
-    settings = [name for name in inspect.signature(build_notifiers).parameters if name != "http"]
-    every = build_notifiers(**dict.fromkeys(settings, "http://127.0.0.1:1/x"), http=CLIENT)
-    assert set(every) == set(CASES)
+def test_every_registered_channel_is_tested_here_and_has_a_setting():
+    settings: dict[str, str] = {}
+    for make in ALL.values():
+        with make() as service:
+            settings |= service.settings(1)
+    every = build_notifiers(load(environ(settings)))
+    assert set(every) == set(ALL) == set(WANTED) == set(load(environ(settings)).channels)
 
 
 def test_a_channel_that_is_not_set_up_does_not_exist():
-    settings = [name for name in inspect.signature(build_notifiers).parameters if name != "http"]
-    assert build_notifiers(**dict.fromkeys(settings), http=CLIENT) == {}
+    assert build_notifiers(load({})) == {}
 
 
-def test_a_channel_has_its_registered_name(channel):
-    assert notifier_at("http://127.0.0.1:1", channel).name == channel
+def test_a_channel_has_its_registered_name_and_hears_of_what_it_says(channel, service):
+    found = notifier(channel, service)
+    assert found.name == channel
+    assert found.templates == WANTED[channel] >= {Template.OPENED, Template.UPDATED, Template.RESOLVED}
+    assert Template.TEST not in found.templates
 
 
 @pytest.mark.parametrize("template", Template)
-def test_each_occasion_is_one_request_with_a_receipt(channel, service, template):
-    receipt = notifier_at(service.base_url, channel).send(BY_TEMPLATE[template])
+def test_each_occasion_is_one_message_with_a_receipt(channel, service, template):
+    receipt = notifier(channel, service).send(BY_TEMPLATE[template])
     assert receipt.detail
-    assert len(service.messages()) == 1
+    assert (service.attempts(), len(service.texts())) == (1, 1)
 
 
-@pytest.mark.parametrize("template", [Template.OPENED, Template.UPDATED, Template.RESOLVED])
+@pytest.mark.parametrize(
+    "template", [Template.OPENED, Template.UPDATED, Template.ACKNOWLEDGED, Template.RESOLVED]
+)
 def test_a_message_names_its_incident_and_keeps_every_script(channel, service, template):
-    notifier_at(service.base_url, channel).send(BY_TEMPLATE[template])
-    body = str(service.messages()[0].json)
-    assert "4711" in body
-    assert "INC-20261121030000-0123456789abcdef" in body
-    assert "Größe of 日本 is over 9000 🔥" in body
+    notifier(channel, service).send(BY_TEMPLATE[template])
+    (text,) = service.texts()
+    assert "INC-4711" in text
+    assert "INC-20261121030000-0123456789abcdef" in text
+    assert "Größe of 日本 is over 9000 🔥" in text
+
+
+@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("message", [HOSTILE, HUGE], ids=["hostile", "huge"])
+def test_texts_of_any_kind_and_length_arrive(channel, service, message, template):
+    notifier(channel, service).send(replace(message, template=template))
+    (text,) = service.texts()
+    assert len(text.encode()) < 64 * 1024
+    assert "javascript:" not in text
+    assert "u:p@h.example" not in text
+    assert not {"\x00", "\u202e", "\ud800"} & set(text)
 
 
 def test_one_notifier_serves_many_threads(channel, service):
-    notifier = notifier_at(service.base_url, channel, HttpClient())
+    shared = notifier(channel, service)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(notifier.send, [replace(FIRING, number=number) for number in range(100, 132)]))
-    bodies = [str(message.json) for message in service.messages()]
-    assert sorted(number for number in range(100, 132) for body in bodies if f"INC-{number}" in body) == list(
-        range(100, 132)
-    )
+        list(pool.map(shared.send, [replace(FIRING, number=number) for number in range(100, 132)]))
+    texts = service.texts()
+    assert len(texts) == 32
+    assert sorted(n for n in range(100, 132) for text in texts if f"INC-{n}" in text) == list(range(100, 132))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
-def test_a_refusal_is_permanent_and_not_repeated(channel, service, status):
-    service.answer(Answer(status, "no_such_thing"))
-    error = failure_at(service.base_url, channel)
-    assert (error.permanent, error.outcome_unknown, error.http_status) == (True, False, status)
+def test_a_refusal_is_permanent_told_in_the_others_words_and_not_repeated(channel, service):
+    service.refuse("no_such_thing")
+    error = failure(channel, service)
+    assert (error.permanent, error.outcome_unknown) == (True, False)
     assert "no_such_thing" in error.reason
-    assert len(service.messages()) == 1
+    assert service.attempts() == 1
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_passing_trouble_is_transient_and_left_to_the_queue(channel, service, status):
-    service.answer(Answer(status, "later"))
-    error = failure_at(service.base_url, channel)
-    assert (error.permanent, error.http_status) == (False, status)
-    assert len(service.messages()) == 1
-
-
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7), ("86400", 3600), ("soon", None)])
-def test_a_wish_to_wait_is_handed_on(channel, service, header, seconds):
-    service.answer(Answer(429, "rate_limited", {"Retry-After": header}))
-    error = failure_at(service.base_url, channel)
-    assert (error.permanent, error.retry_after_seconds) == (False, seconds)
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_refused(channel, service, status):
-    service.answer(Answer(status, "", {"Location": service.base_url + "/elsewhere"}))
-    assert failure_at(service.base_url, channel).permanent
-    assert len(service.messages()) == 1
-
-
-def test_a_service_that_is_away_got_nothing(channel):
-    error = failure_at(f"http://127.0.0.1:{free_port()}", channel)
+def test_a_passing_trouble_is_transient_and_left_to_the_queue(channel, service):
+    service.put_off("come back later")
+    error = failure(channel, service)
     assert (error.permanent, error.outcome_unknown) == (False, False)
+    assert "come back later" in error.reason
+    assert service.attempts() == 1
 
 
-@pytest.mark.parametrize("answer", [hang(30), DROP], ids=["no answer", "cut after sending"])
-def test_without_an_answer_the_outcome_is_open(channel, service, answer):
-    service.answer(answer)
-    error = failure_at(service.base_url, channel)
+def test_after_a_failure_the_next_message_goes_through(channel, service):
+    service.put_off("later")
+    failure(channel, service)
+    assert notifier(channel, service).send(FIRING).detail
+    assert len(service.texts()) == 1
+
+
+def test_a_service_that_is_away_got_nothing(channel, service):
+    error = failure(channel, service, HASTY, free_port())
+    assert (error.permanent, error.outcome_unknown) == (False, False)
+    assert "refused" in error.reason
+
+
+@pytest.mark.parametrize("trouble", ["hang", "drop"])
+def test_without_an_answer_the_outcome_is_open(channel, service, trouble):
+    getattr(service, trouble)()
+    error = failure(channel, service, HASTY)
     assert (error.permanent, error.outcome_unknown) == (False, True)
 
 
-def test_a_service_that_drips_holds_nobody_beyond_the_deadline(channel):
-    def dripping(client: Conversation) -> None:
-        client.read_request()
-        client.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"o")
-
-    with RawServer(dripping) as server:
-        error = failure_at(f"http://127.0.0.1:{server.port}", channel, BOUNDED)
-    assert (error.permanent, error.outcome_unknown) == (False, True)
+def test_a_service_that_drips_holds_nobody_beyond_the_deadline(channel, service):
+    with RawServer(service.drip) as server:
+        error = failure(channel, service, BOUNDED, server.port)
+    assert not error.permanent
+    assert "within 0.5 s" in error.reason
 
 
-def test_a_refusal_that_repeats_the_address_does_not_bring_it_into_the_error(channel, case, service):
-    for text in (service.base_url + case.path, f"<p>POST {case.path}</p>", case.path.rpartition("/")[2]):
-        service.answer(Answer(403, f"denied: {text}"))
-        assert "denied" in failure_at(service.base_url, channel).reason
+def test_a_refusal_that_repeats_a_secret_does_not_bring_it_into_the_error(channel, service):
+    for secret in service.secrets:
+        service.refuse(f"denied: {secret}")
+        assert "denied" in failure(channel, service).reason
 
 
-def test_nothing_of_the_address_is_logged(channel, case, service, caplog):
-    service.answer(OK, Answer(500, "oops"), DROP)
+def test_nothing_secret_is_logged(channel, service, caplog):
     with caplog.at_level(logging.DEBUG):
-        notifier_at(service.base_url, channel).send(FIRING)
-        failure_at(service.base_url, channel)
-        failure_at(service.base_url, channel)
-    assert case.path not in caplog.text
-    assert case.path.rpartition("/")[2] not in caplog.text
+        notifier(channel, service).send(FIRING)
+        service.put_off("oops")
+        failure(channel, service)
+        service.drop()
+        failure(channel, service)
+    # The server of the test may log what it likes.
+    ours = "\n".join(r.getMessage() for r in caplog.records if r.name not in ("mail.log", "mail.debug"))
+    for secret in service.secrets:
+        assert secret not in ours
 
 
-def test_the_object_does_not_show_its_secret(channel, case):
-    notifier = notifier_at("http://127.0.0.1:1", channel)
-    assert case.path not in repr(notifier) + str(notifier)
+def test_the_object_does_not_show_its_secret(channel, service):
+    found = notifier(channel, service)
+    shown = repr(found) + str(found) + repr(load(environ(service.settings(1))).smtp_url)
+    for secret in service.secrets[:1]:
+        assert secret not in shown

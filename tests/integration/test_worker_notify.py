@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from datetime import timedelta
@@ -235,13 +236,7 @@ def test_a_link_leads_to_the_receiver_only_if_its_address_is_known(engine, make_
 
 
 def test_a_host_whose_clock_is_an_hour_off_sends_neither_early_nor_late(engine, runtime, slack):
-    ahead = Runtime(
-        settings=runtime.settings,
-        engine=runtime.engine,
-        notifiers=runtime.notifiers,
-        mapping=runtime.mapping,
-        clock=lambda: runtime.clock() + timedelta(hours=1),
-    )
+    ahead = dataclasses.replace(runtime, clock=lambda: runtime.clock() + timedelta(hours=1))
     story = Story(ahead, slack)
     story.fire()
     story.work()

@@ -23,8 +23,8 @@ def requirements(section: str, option: str) -> list[Requirement]:
 
 RUNTIME = requirements("options", "install_requires")
 DEV = requirements("options.extras_require", "dev")
-# SQLAlchemy imports PyMySQL when a URL asks for it, and that one cryptography to sign in to MySQL 8 without TLS.
-NEEDED_UNSEEN = {"cryptography", "pymysql"}
+# PyMySQL imports it to sign in to MySQL 8 without TLS.
+NEEDED_UNSEEN = {"cryptography"}
 PINS = {
     canonicalize_name(pin.name): str(pin.specifier)
     for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines()[1:])

@@ -96,6 +96,11 @@ def test_nothing_else_of_the_checkout_is_in_the_wheel(wheel: Path):
     }
 
 
+def test_an_installed_receiver_brings_its_default_rules(installed: Path):
+    command = installed / "venv" / "bin" / "receiver"
+    assert "name: tell-everybody" in run(command, "rules", "default", cwd=installed)
+
+
 def test_an_installed_receiver_migrates_a_database(installed: Path):
     python, command = (installed / "venv" / "bin" / name for name in ("python", "receiver"))
     place = run(python, "-c", "import receiver; print(receiver.__file__)", cwd=installed).strip()

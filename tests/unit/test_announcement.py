@@ -15,6 +15,7 @@ from receiver.domain.announcement import (
     follow_up,
     job_key,
     plan,
+    preconditions,
     predecessors,
 )
 from receiver.domain.notification import NotificationState, Template
@@ -23,6 +24,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OPENED = Announcement("slack", Template.OPENED)
 UPDATED = Announcement("slack", Template.UPDATED, 1)
 RESOLVED = Announcement("slack", Template.RESOLVED)
+ACKNOWLEDGED = Announcement("slack", Template.ACKNOWLEDGED)
 
 
 def situation(status="active", severity="warning", alert_count=18, **changes):
@@ -38,7 +40,7 @@ def test_an_open_incident_is_announced():
 
 
 @pytest.mark.parametrize("status", ["resolved", "closed"])
-@pytest.mark.parametrize("announcement", [OPENED, UPDATED])
+@pytest.mark.parametrize("announcement", [OPENED, UPDATED, ACKNOWLEDGED])
 def test_what_the_end_has_overtaken_is_not_sent(announcement, status):
     planned = plan(announcement, situation(status), [])
     assert planned.step is Step.SUPERSEDE
@@ -51,7 +53,7 @@ def test_the_end_is_told_even_if_the_beginning_was_not(status):
 
 
 @pytest.mark.parametrize("state", [NotificationState.SENT, NotificationState.SUPERSEDED])
-@pytest.mark.parametrize("announcement", [OPENED, UPDATED, RESOLVED])
+@pytest.mark.parametrize("announcement", [OPENED, UPDATED, ACKNOWLEDGED, RESOLVED])
 def test_what_is_recorded_as_settled_is_never_sent_again(announcement, state):
     earlier = said(announcement.template.value, announcement.sequence, state.value)
     assert plan(announcement, situation(alert_count=99), [earlier]).step is Step.SKIP
@@ -129,6 +131,21 @@ def test_the_keys_are_those_that_the_intake_writes():
 
 
 def test_the_end_comes_after_whatever_may_be_under_way():
-    assert predecessors(RESOLVED, [said()]) == [OPENED, UPDATED]
+    assert predecessors(RESOLVED, [said()]) == [OPENED, UPDATED, ACKNOWLEDGED]
     assert predecessors(RESOLVED, [said(), said("updated", 4)])[1].sequence == 5
     assert predecessors(OPENED, []) == predecessors(UPDATED, [said()]) == []
+
+
+def test_an_acknowledgement_is_told_while_it_holds():
+    assert plan(ACKNOWLEDGED, situation("acknowledged"), [said()]).step is Step.SEND
+    assert plan(ACKNOWLEDGED, situation("active"), [said()]).step is Step.SUPERSEDE
+
+
+def test_an_acknowledgement_comes_after_the_beginning_has_been_told_or_given_up():
+    assert preconditions(ACKNOWLEDGED) == [OPENED]
+    assert preconditions(OPENED) == preconditions(UPDATED) == preconditions(RESOLVED) == []
+
+
+def test_nothing_follows_an_acknowledgement():
+    assert follow_up(ACKNOWLEDGED) is None
+    assert job_key("INC-1", ACKNOWLEDGED) == "notify:INC-1:slack:acknowledged"

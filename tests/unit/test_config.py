@@ -46,6 +46,10 @@ def test_a_misspelt_setting_is_reported_instead_of_ignored() -> None:
         ("DATABASE_URL", "oracle://user:s3cr3t-token@db/x"),
         ("WEBHOOK_BASIC", "s3cr3t-token"),
         ("SLACK_WEBHOOK_URL", "s3cr3t-token"),
+        ("SMTP_URL", "http://user:s3cr3t-token@mail.example"),
+        ("SMTP_URL", "smtp://user:s3cr3t-token@mail.example:port"),
+        ("WEBHOOK_OUT_URL", "ftp://hooks.example/s3cr3t-token"),
+        ("WEBHOOK_OUT_SECRET", "whsec_s3cr3t-token"),
     ],
 )
 def test_a_message_about_a_secret_does_not_hold_it(name: str, value: str) -> None:
@@ -100,13 +104,48 @@ def test_the_secrets_are_all_known_to_the_log_filter() -> None:
         "RECEIVER_WEBHOOK_HMAC_SECRET": "hmac-secret",
         "RECEIVER_API_TOKENS": "ann:admin:api-secret",
         "RECEIVER_SLACK_WEBHOOK_URL": "https://hooks.example/slack-secret",
+        "RECEIVER_PAGERDUTY_ROUTING_KEY": "pagerduty-secret",
+        "RECEIVER_SMTP_URL": "smtps://user:smtp%2Dsecret@mail.example",
+        "RECEIVER_WEBHOOK_OUT_URL": "https://hooks.example/out-secret",
+        "RECEIVER_WEBHOOK_OUT_SECRET": "signing-secret, second-secret",
     }
     assert {name for name in given} == {setting.name for setting in SETTINGS if setting.secret}
-    found = " ".join(load(given).secrets())
-    for kind in ("db", "token", "basic", "hmac", "api", "slack"):
+    plain = {"RECEIVER_SMTP_FROM": "a@example.org", "RECEIVER_SMTP_TO": "b@example.org"}
+    found = " ".join(load(given | plain).secrets())
+    kinds = ("db", "token", "basic", "hmac", "api", "slack", "pagerduty", "smtp", "out", "signing", "second")
+    for kind in kinds:
         assert f"{kind}-secret" in found
 
 
 def test_no_secret_shows_in_the_settings_own_text() -> None:
     settings = load({"RECEIVER_API_TOKENS": "ann:admin:api-secret"})
     assert "api-secret" not in repr(settings.api_tokens)
+
+
+def test_the_channels_are_those_that_are_set_up() -> None:
+    settings = {
+        "RECEIVER_PAGERDUTY_ROUTING_KEY": "k",
+        "RECEIVER_SMTP_URL": "smtp://mail.example",
+        "RECEIVER_SMTP_FROM": "alerts@example.org",
+        "RECEIVER_SMTP_TO": "a@example.org, b@example.org,",
+        "RECEIVER_WEBHOOK_OUT_URL": "https://hooks.example/x/",
+        "RECEIVER_WEBHOOK_OUT_SECRET": "s",
+        "RECEIVER_WEBHOOK_OUT_ALLOW": "10.1.0.0/16,fd00::/8",
+    }
+    found = load(settings)
+    assert found.channels == ("pagerduty", "email", "webhook")
+    assert found.smtp_to == ("a@example.org", "b@example.org")
+    assert [str(network) for network in found.webhook_out_allow] == ["10.1.0.0/16", "fd00::/8"]
+
+
+def test_what_belongs_together_must_come_together() -> None:
+    assert problems(SMTP_URL="smtp://mail.example", WEBHOOK_OUT_URL="https://hooks.example/x") == [
+        "RECEIVER_SMTP_FROM: must be set, because RECEIVER_SMTP_URL is",
+        "RECEIVER_SMTP_TO: must be set, because RECEIVER_SMTP_URL is",
+        "RECEIVER_WEBHOOK_OUT_SECRET: must be set, because RECEIVER_WEBHOOK_OUT_URL is",
+    ]
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.1/8", "localhost", "10.0.0.0/33", "10.0.0.0/8;::/0"])
+def test_a_network_that_is_none_is_refused(networks: str) -> None:
+    assert "10.1.0.0/16" in problems(WEBHOOK_OUT_ALLOW=networks)[0]

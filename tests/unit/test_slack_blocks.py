@@ -60,7 +60,8 @@ RESOLVED = replace(
     resolved_by="alert",
 )
 TEST = replace(FIRING, template=Template.TEST)
-ALL = [FIRING, UPDATED, RESOLVED, TEST]
+ACKNOWLEDGED = replace(FIRING, template=Template.ACKNOWLEDGED, status="acknowledged", acknowledged_by="anna")
+ALL = [FIRING, UPDATED, ACKNOWLEDGED, RESOLVED, TEST]
 
 
 def rendered(text: str) -> str:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.notifiers.slack_text import clean, code, duration, escape, line, lines, link, moment, size
+from receiver.notifiers.plain_text import clean, duration
+from receiver.notifiers.slack_text import code, escape, line, lines, link, moment, size
 
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 ANY_TEXT = st.text(st.characters())  # surrogates too

@@ -1,0 +1,123 @@
+"""One matcher, `name="value"`, as in Alertmanager: on an alert's or an incident's fields and on its labels."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from receiver.domain.incident import Status
+from receiver.domain.rules.pattern import Pattern, compile_pattern
+from receiver.domain.rules.problem import quoted, unknown
+from receiver.domain.severity import Priority, Severity
+
+FIELDS = frozenset(
+    {"priority", "status", "severity", "service", "cluster", "namespace"}
+    | {"phase", "rule_uid", "alertname", "source"}
+)
+LABEL_PREFIX = "label."
+
+# Fields that can have a few values only: another value in a matcher is a mistake.
+_VALUES: Mapping[str, frozenset[str]] = {
+    "priority": frozenset(one.value for one in Priority),
+    "severity": frozenset(one.value for one in Severity),
+    "status": frozenset(one.value for one in Status),
+}
+_SHAPE = re.compile(
+    r"""(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\W\d][\w.:/-]*))\s*(?P<operator>=~|!~|!=|=)\s*(?P<value>.*)""",
+    re.DOTALL,
+)
+_QUOTED_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_PLAIN_VALUE = re.compile(r"""[^\s"'`,{}=~!][^\s"'`,{}]*""")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule looks at. A field or label that is missing counts as empty."""
+
+    fields: dict[str, str]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A condition. `literals`: all values that fulfil it, where they are few and known. `is_positive`: = or =~."""
+
+    text: str
+    name: str
+    is_label: bool
+    test: Callable[[str], bool] = field(compare=False)
+    literals: frozenset[str] | None = None
+    is_positive: bool = True
+
+    def value_in(self, subject: Subject) -> str:
+        """The subject's value that is compared."""
+        return (subject.labels if self.is_label else subject.fields).get(self.name, "")
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether the subject fulfils it."""
+        return self.test(self.value_in(subject))
+
+
+def read_matcher(text: str) -> Matcher | str:
+    """The matcher in `text`, or what is wrong with it.
+
+    A bare name is a field where there is one of this name, else a label; `label.NAME` and `"NAME"` are always labels.
+    """
+    found = _SHAPE.fullmatch(text.strip())
+    if found is None:
+        return f'{quoted(text)} is no matcher; write one as name="value", with =, !=, =~ or !~'
+    name, is_label = _name(found["quoted"], found["plain"])
+    if not name:
+        return f"the matcher {quoted(text)} names no label"
+    value = _value(found["value"])
+    if value is None:
+        return (
+            f"the value in {quoted(text)} must stand in double quotes, one matcher an entry:"
+            f' {found["plain"] or "name"}{found["operator"]}"value"'
+        )
+    made = _test(found["operator"], value)
+    if isinstance(made, str):
+        return f"{quoted(text)}: {made}"
+    allowed = None if is_label else _VALUES.get(name)
+    if allowed and found["operator"] in ("=", "!=") and value not in allowed:
+        return f"{unknown(name, value, allowed)} (the label as it was sent is {LABEL_PREFIX}{name})"
+    is_positive = not found["operator"].startswith("!")
+    return Matcher(text.strip(), name, is_label, made.matches, made.literals, is_positive)
+
+
+def _name(in_quotes: str | None, plain: str | None) -> tuple[str, bool]:
+    if in_quotes is not None:
+        return _unescaped(in_quotes), True
+    assert plain is not None
+    if plain.startswith(LABEL_PREFIX):
+        return plain.removeprefix(LABEL_PREFIX), True
+    return plain, plain not in FIELDS
+
+
+def _value(text: str) -> str | None:
+    in_quotes = _QUOTED_VALUE.fullmatch(text)
+    if in_quotes:
+        return _unescaped(in_quotes[1])
+    return text if _PLAIN_VALUE.fullmatch(text) else None
+
+
+def _unescaped(text: str) -> str:
+    # Alertmanager keeps the backslash before anything else, so "\d+" need not be written "\\d+".
+    return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[0]), text)
+
+
+def _test(sign: str, value: str) -> Pattern | str:
+    if sign == "=":
+        return Pattern(partial(operator.eq, value), frozenset({value}))
+    if sign == "!=":
+        return Pattern(partial(operator.ne, value))
+    pattern = compile_pattern(value)
+    if isinstance(pattern, str) or sign == "=~":
+        return pattern
+    matches = pattern.matches
+    return Pattern(lambda text: not matches(text))

@@ -1,0 +1,66 @@
+"""Reads the rules that are in force: those of RECEIVER_RULES, or the ones that come with this package."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from importlib import resources
+from pathlib import Path
+
+from receiver.config import Settings
+from receiver.domain.rules.document import LARGEST_CHARACTERS
+from receiver.domain.rules.model import Audience, RuleSet
+from receiver.domain.rules.parse import parse_rules
+from receiver.domain.rules.problem import Problem
+from receiver.errors import WrongRules
+from receiver.notifiers.registry import WANTED
+
+_DEFAULT = "default.yml"
+_BYTES_PER_CHARACTER = 4
+
+
+def rules_of(settings: Settings) -> RuleSet:
+    """The rules for `settings`, which may name configured channels only. Raises WrongRules with all mistakes."""
+    return read_rules(settings.rules, configured=settings.channels)
+
+
+def audience_of(settings: Settings) -> Audience:
+    """The configured channels, and the messages that each has a use for."""
+    return {channel: WANTED[channel] for channel in settings.channels}
+
+
+def read_rules(path: Path | None, configured: Collection[str] | None = None) -> RuleSet:
+    """The rules in the file `path`, None for the default ones; `configured` None: any channel may be named.
+
+    Raises WrongRules, and nothing else, for whatever the file holds, and if it cannot be read.
+    """
+    if path is None:
+        text = default_rules()
+    else:
+        text = _text_of(path)
+    rules, problems = parse_rules(text, WANTED, configured)
+    if rules is None:
+        raise WrongRules([problem.at(str(path or _DEFAULT)) for problem in problems])
+    return rules
+
+
+def default_rules() -> str:
+    """The text of the default rules."""
+    return resources.files("receiver.domain.rules").joinpath(_DEFAULT).read_text(encoding="utf-8")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            # One byte more than any file that is not too large: the parser says how large it may be.
+            content = file.read(LARGEST_CHARACTERS * _BYTES_PER_CHARACTER + 1)
+    except OSError as error:
+        raise WrongRules(
+            [f"{path}: the file cannot be read ({error.strerror or type(error).__name__})"]
+        ) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        raise WrongRules([Problem(line, column, "the file must be UTF-8 text").at(str(path))]) from None
