@@ -19,7 +19,7 @@ from receiver.services import incidents
 from receiver.services.incidents import Deed
 from receiver.storage.engine import reading
 from tests.builders import bodies
-from tests.builders.web import client_of
+from tests.builders.web import app_of, client_of
 from tests.fixtures.runtimes import RuntimeFactory
 
 SLACK = "https://hooks.slack.example/services/T0/B0/x"
@@ -270,17 +270,18 @@ def test_people_and_alerts_at_once_leave_the_books_right(
     desk: Desk, runtime: Runtime, engine: Engine
 ) -> None:
     failures: list[BaseException] = []
+    app = app_of(runtime)
 
     def storm(number: int) -> None:
         for n in range(10):
             alert = bodies.alert(host=f"h{number}-{n}", starts_at=bodies.STARTED.replace(hour=13, minute=n))
-            answer = client_of(runtime).post("/webhook/alert", data=bodies.alertmanager([alert]))
+            answer = app.test_client().post("/webhook/alert", data=bodies.alertmanager([alert]))
             if answer.status_code != 200:
                 failures.append(AssertionError(answer.text))
 
     def people() -> None:
         for _ in range(20):
-            for incident in client_of(runtime).get("/api/v1/incidents?status=open").json["incidents"]:
+            for incident in app.test_client().get("/api/v1/incidents?status=open").json["incidents"]:
                 try:
                     incidents.resolve(runtime, incident["incident_id"], Deed("p", "0" * 32))
                 except IllegalTransition:
