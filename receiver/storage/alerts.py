@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from receiver.domain.alert import Alert, Disposition, RejectedAlert
+from receiver.storage.bulk import BulkInsert
 from receiver.storage.tables import grafana_alerts
 from receiver.storage.text import fit, fit_document
 
 # A larger alert keeps its exact text only in its delivery's body, because of the server's max_allowed_packet.
 LARGEST_RAW_CHARACTERS = 1024 * 1024
 
-_insert = insert(grafana_alerts)
+_insert = BulkInsert(grafana_alerts, [column.name for column in grafana_alerts.c])
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ def insert_many(connection: Connection, rows: Iterable[AlertRow]) -> None:
     """Insert the rows, those of one incident side by side, so that the trigger touches each incident in one run."""
     ordered = sorted(rows, key=lambda row: row.incident_id or "")
     if ordered:
-        connection.execute(_insert, [_values(row) for row in ordered])
+        _insert.execute(connection, [_values(row) for row in ordered])
 
 
 def _values(row: AlertRow) -> dict[str, Any]:

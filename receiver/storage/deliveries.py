@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from receiver.domain.delivery import Answer, Delivery, IncidentView, Outcome
+from receiver.storage.bulk import BulkInsert
 from receiver.storage.tables import deliveries, grafana_alerts, incidents
 from receiver.storage.text import fit
 
@@ -15,7 +16,23 @@ from receiver.storage.text import fit
 # MariaDB by default), also when each of its bytes has to be escaped.
 PIECE_BYTES = 2 * 1024 * 1024
 
-_insert = insert(deliveries)
+_COLUMNS = (
+    "delivery_id",
+    "source",
+    "received_at",
+    "body",
+    "body_bytes",
+    "content_type",
+    "headers",
+    "credential",
+    "signature_verified",
+    "outcome",
+    "reason",
+    "alerts_received",
+    "alerts_truncated",
+    "trace_id",
+)
+_insert = BulkInsert(deliveries, _COLUMNS)
 _append = (
     update(deliveries)
     .where(deliveries.c.delivery_id == bindparam("id"))
@@ -30,7 +47,7 @@ _append_on_sqlite = (
 
 def insert_many(connection: Connection, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> None:
     """Insert the deliveries with their outcomes, in one statement as long as their bodies are small."""
-    connection.execute(_insert, [_row(one, outcome) for one, outcome in zip(batch, outcomes, strict=True)])
+    _insert.execute(connection, [_row(one, outcome) for one, outcome in zip(batch, outcomes, strict=True)])
     for one in batch:
         if len(one.body) > PIECE_BYTES:
             _append_pieces(connection, one)

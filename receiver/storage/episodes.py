@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from receiver.domain.alert import AlertStatus
 from receiver.domain.ledger import EndedBy, Episode
+from receiver.storage.bulk import BulkInsert
 from receiver.storage.tables import alert_episodes
 
 _columns = (
@@ -32,13 +33,11 @@ _lock = (
     .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mariadb")
     .with_for_update()
 )
-_insert = insert(alert_episodes)
+_names = [column.name for column in alert_episodes.c]
+_insert = BulkInsert(alert_episodes, _names)
 # One multi-row statement on every engine. The rows exist and this transaction holds their locks, so it replaces nobody
 # else's row.
-_names = [column.name for column in alert_episodes.c]
-_replace = text(
-    f"REPLACE INTO alert_episodes ({', '.join(_names)}) VALUES (:{', :'.join(_names)})"  # noqa: S608 - our own names
-).bindparams(*(bindparam(column.name, type_=column.type) for column in alert_episodes.c))
+_replace = BulkInsert(alert_episodes, _names, "REPLACE")
 _end_all = (
     update(alert_episodes)
     .where(
@@ -60,9 +59,9 @@ def save(connection: Connection, episodes: Iterable[Episode]) -> None:
     fresh = [_row(episode) for episode in changed if not episode.stored]
     known = [_row(episode) for episode in changed if episode.stored]
     if fresh:
-        connection.execute(_insert, fresh)
+        _insert.execute(connection, fresh)
     if known:
-        connection.execute(_replace, known)
+        _replace.execute(connection, known)
 
 
 def end_all(connection: Connection, incident_id: str, ended_at: datetime) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from receiver.domain.events import Event
+from receiver.storage.bulk import BulkInsert
 from receiver.storage.tables import events
 
-_insert = insert(events)
+_insert = BulkInsert(
+    events,
+    ("type", "incident_id", "alert_id", "action_id", "actor", "trace_id", "payload", "created_at"),
+)
 
 
 def insert_many(connection: Connection, batch: Sequence[Event]) -> None:
     """Append events in their order. The incident's lock must be held, which makes event_id rise in commit order."""
     if not batch:
         return
-    connection.execute(
-        _insert,
+    _insert.execute(
+        connection,
         [
             {
                 "type": event.type.value,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from receiver.domain.incident import RESOLVED_BY_ALERT
 from receiver.domain.ledger import IncidentState
+from receiver.storage.bulk import BulkInsert
 from receiver.storage.tables import incidents
 from receiver.storage.text import fit, fit_document
 
@@ -49,7 +50,29 @@ _details = select(
     incidents.c.phase,
     incidents.c.labels,
 ).where(incidents.c.incident_id.in_(bindparam("ids", expanding=True)))
-_insert = insert(incidents)
+_OPENED_COLUMNS = (
+    "incident_id",
+    "incident_key",
+    "status",
+    "priority",
+    "severity",
+    "title",
+    "summary",
+    "rule_uid",
+    "cluster",
+    "namespace",
+    "service",
+    "phase",
+    "labels",
+    "links",
+    "firing_count",
+    "opened_at",
+    "last_seen_at",
+    "resolved_at",
+    "resolved_by",
+    "trace_id",
+)
+_insert = BulkInsert(incidents, _OPENED_COLUMNS)
 _update = (
     update(incidents)
     .where(incidents.c.incident_id == bindparam("id"))
@@ -86,7 +109,7 @@ def insert_opened(connection: Connection, opened: Sequence[IncidentState]) -> No
     alert_count starts at 0: the trigger counts the alert rows. Another open incident of the same key makes this fail
     (1062, or 1644 from the trigger): roll back and run the transaction again.
     """
-    connection.execute(_insert, [_row(state) for state in opened])
+    _insert.execute(connection, [_row(state) for state in opened])
     found = connection.execute(_numbers, {"ids": [state.incident_id for state in opened]})
     numbers = {
         incident_id: number for incident_id, number in found
