@@ -22,9 +22,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WAIT_SECONDS = 20.0
-# Those whose answers just went out come back within a millisecond or two, one by one. Without this pause the first of
+# Those whose answers just went out come back within a few milliseconds, one by one. Without this pause the first of
 # them would be a batch of its own, and all others would wait for its COMMIT.
-GATHER_SECONDS = 0.002
+GATHER_SECONDS = 0.003
 
 
 @dataclass(slots=True)
@@ -55,6 +55,7 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._wake = threading.Condition()
         self._expected = 1  # how many came together the last time
+        self._wanted = 1  # at how many the thread wants to be woken: each waking costs the others time
         self._thread: threading.Thread | None = None
 
     def submit(self, item: Item) -> Result:
@@ -69,7 +70,8 @@ class GroupCommit(Generic[Item, Result]):
             if self._thread is None:  # started here and not at construction: threads do not survive a fork
                 self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            if len(self._waiting) >= self._wanted:
+                self._wake.notify()
         try:
             return waiting.future.result(timeout=WAIT_SECONDS)
         except FutureTimeout:
@@ -86,8 +88,10 @@ class GroupCommit(Generic[Item, Result]):
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         with self._wake:
+            self._wanted = 1
             while not self._waiting:
                 self._wake.wait()
+            self._wanted = self._expected
             deadline = time.monotonic() + GATHER_SECONDS
             while len(self._waiting) < self._expected and (left := deadline - time.monotonic()) > 0:
                 self._wake.wait(left)
