@@ -124,4 +124,5 @@ def test_a_webhook_is_answered_and_the_incident_opened_while_slack_hangs(
     receiver.wait_for_incident(title="DiskFull", status="active")
     slack.wait_for(1)
     alertmanager.post_alerts([prometheus_alert("DiskFull", "a", ended=True)])
-    receiver.wait_for_incident(title="DiskFull", status="resolved")
+    resolved = receiver.wait_for_incident(title="DiskFull", status="resolved")
+    assert resolved["last_notified_at"] is None  # Slack has taken nothing yet, and nothing else waited for it
