@@ -133,7 +133,8 @@ CREATE TABLE events (
   created_at   DATETIME(6)  NOT NULL,
   published_at DATETIME(6),
   PRIMARY KEY (event_id),
-  KEY idx_events_incident (incident_id, event_id)
+  KEY idx_events_incident (incident_id, event_id),
+  KEY idx_events_unpublished (published_at, event_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Follow-up work that workers poll. Due times and leases are on the database's clock, the one clock all hosts share.
@@ -166,9 +167,9 @@ CREATE TABLE notifications (
   notification_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   incident_id     VARCHAR(40)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   channel         VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  template        ENUM('opened','updated','resolved','test','acknowledged') NOT NULL,
+  template        ENUM('opened','updated','resolved','test','acknowledged','escalated','action_failed','action_completed','approval_needed','diagnosed','reminder','bundle') NOT NULL,
   sequence        INT UNSIGNED  NOT NULL,
-  state           ENUM('sent','dead','superseded') NOT NULL,
+  state           ENUM('sent','dead','superseded','bundled') NOT NULL,
   job_id          BIGINT UNSIGNED NOT NULL,
   attempt         INT UNSIGNED  NOT NULL,
   alert_count     INT UNSIGNED  NOT NULL,  -- what the message said, so that the next one can tell what is new
@@ -177,5 +178,85 @@ CREATE TABLE notifications (
   provider_ref    VARCHAR(255)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
   finished_at     DATETIME(6)   NOT NULL,
   PRIMARY KEY (notification_id),
-  UNIQUE KEY uq_notifications_once (incident_id, channel, template, sequence)
+  UNIQUE KEY uq_notifications_once (incident_id, channel, template, sequence),
+  KEY idx_notifications_channel (channel, finished_at)  -- how many there were in the last minute
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- One row per action_id, whatever became of it (invariant I5). `running` is written before the call: whoever finds it
+-- under another lease token than his own knows that the call may have been made.
+CREATE TABLE remediation_actions (
+  action_id    VARCHAR(64)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,     -- from incident, rule and cause: asked twice, one row
+  incident_id  VARCHAR(40)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  ordinal      INT UNSIGNED  NOT NULL,                                           -- 1, 2, ... within the incident
+  type         VARCHAR(64)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,     -- kubernetes.scale, ...
+  target       VARCHAR(255)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- kubernetes:shop/deployment/svc-a
+  parameters   JSON          NOT NULL,
+  options      JSON          NOT NULL,                                           -- rule, cause, how it is verified, ...
+  from_state   JSON,                                                             -- what was found
+  to_state     JSON,                                                             -- what was asked for
+  requested_by VARCHAR(190)  CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NOT NULL,
+  reason       VARCHAR(500)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  state        ENUM('requested','awaiting_approval','running','verifying','completed','failed','refused','expired','unknown') NOT NULL,
+  is_dry_run   BOOL          NOT NULL,
+  attempt      INT UNSIGNED  NOT NULL DEFAULT 0,
+  lease_token  VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin,              -- of the job's claim that made the call
+  output       LONGTEXT      CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+  error        VARCHAR(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+  requested_at DATETIME(6)   NOT NULL,
+  expires_at   DATETIME(6),
+  started_at   DATETIME(6),
+  finished_at  DATETIME(6),
+  trace_id     VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  PRIMARY KEY (action_id),
+  UNIQUE KEY uq_actions_ordinal (incident_id, ordinal),
+  KEY idx_actions_budget (type, target, started_at),
+  KEY idx_actions_state (state, requested_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- What people said to the actions that need their word.
+CREATE TABLE approvals (
+  approval_id  BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  action_id    VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  state        ENUM('pending','approved','rejected','expired') NOT NULL,
+  requested_at DATETIME(6)  NOT NULL,
+  expires_at   DATETIME(6),
+  decided_at   DATETIME(6),
+  decided_by   VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  note         VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  PRIMARY KEY (approval_id),
+  UNIQUE KEY uq_approvals_action (action_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Whether a target system is asked at all. All workers lock its row before an action, which also makes them count
+-- the executions of the last hour one after the other.
+CREATE TABLE circuit_breakers (
+  target_system VARCHAR(190) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  state         ENUM('closed','open','half_open') NOT NULL,
+  failures      INT UNSIGNED NOT NULL,
+  opened_at     DATETIME(6),
+  probe_until   DATETIME(6),
+  changed_at    DATETIME(6)  NOT NULL,
+  PRIMARY KEY (target_system)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Switches that all processes obey, the kill switch of remediation for one.
+CREATE TABLE controls (
+  name       VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  value      JSON         NOT NULL,
+  changed_by VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NOT NULL,
+  changed_at DATETIME(6)  NOT NULL,
+  PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- What people changed that belongs to no incident.
+CREATE TABLE audit_log (
+  audit_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  at       DATETIME(6)  NOT NULL,
+  actor    VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NOT NULL,
+  action   VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  target   VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  detail   JSON         NOT NULL,
+  trace_id VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  PRIMARY KEY (audit_id),
+  KEY idx_audit_at (at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -22,6 +22,10 @@ class JobKind(StrEnum):
     """What a job does. Each kind has one handler in worker/handlers.py."""
 
     NOTIFY = "notify"
+    DIAGNOSE = "diagnose"
+    REMEDIATE = "remediate"
+    ESCALATE = "escalate"
+    PUBLISH = "publish"
 
 
 @dataclass(slots=True)

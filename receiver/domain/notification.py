@@ -15,6 +15,13 @@ class Template(StrEnum):
     RESOLVED = "resolved"
     TEST = "test"
     ACKNOWLEDGED = "acknowledged"
+    ESCALATED = "escalated"
+    ACTION_FAILED = "action_failed"
+    ACTION_COMPLETED = "action_completed"
+    APPROVAL_NEEDED = "approval_needed"
+    DIAGNOSED = "diagnosed"
+    REMINDER = "reminder"  # a mitigation failed, and nobody has acted since
+    BUNDLE = "bundle"  # several incidents in one message
 
 
 class NotificationState(StrEnum):
@@ -23,6 +30,7 @@ class NotificationState(StrEnum):
     SENT = "sent"
     DEAD = "dead"
     SUPERSEDED = "superseded"  # overtaken by a later state before it could be sent
+    BUNDLED = "bundled"  # told together with others, by a message of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """The part of the settings that is about channels."""
-# ruff: noqa: D102 - what each is for stands in receiver/config.py
+# ruff: noqa: D102 - what each is for stands in receiver/config/settings.py
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from receiver.domain.action_state import ActionState, ApprovalState, BreakerState
 from receiver.domain.alert import AlertStatus, Disposition
 from receiver.domain.incident import Mitigation, Status
 from receiver.domain.jobs import JobState
@@ -188,6 +189,7 @@ events = Table(
     Column("published_at", UtcDateTime),
     PrimaryKeyConstraint("event_id"),
     Index("idx_events_incident", "incident_id", "event_id"),
+    Index("idx_events_unpublished", "published_at", "event_id"),
     **MYSQL,
 )
 
@@ -237,5 +239,93 @@ notifications = Table(
     Column("finished_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("notification_id"),
     UniqueConstraint("incident_id", "channel", "template", "sequence", name="uq_notifications_once"),
+    Index("idx_notifications_channel", "channel", "finished_at"),
+    **MYSQL,
+)
+
+remediation_actions = Table(
+    "remediation_actions",
+    metadata,
+    Column("action_id", code(64), nullable=False),
+    Column("incident_id", code(40), nullable=False),
+    Column("ordinal", count(), nullable=False),
+    Column("type", code(64), nullable=False),
+    Column("target", exact(255), nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("from_state", JSON(none_as_null=True)),
+    Column("to_state", JSON(none_as_null=True)),
+    Column("requested_by", prose(190), nullable=False),
+    Column("reason", exact(500), nullable=False),
+    Column("state", choice(*ActionState), nullable=False),
+    Column("is_dry_run", Boolean, nullable=False),
+    Column("attempt", count(), nullable=False, server_default=text("0")),
+    Column("lease_token", code(32)),
+    Column("output", long_text()),
+    Column("error", exact(1000)),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("trace_id", code(32), nullable=False),
+    PrimaryKeyConstraint("action_id"),
+    UniqueConstraint("incident_id", "ordinal", name="uq_actions_ordinal"),
+    Index("idx_actions_budget", "type", "target", "started_at"),
+    Index("idx_actions_state", "state", "requested_at"),
+    **MYSQL,
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("approval_id", big_id(), nullable=False, autoincrement=True),
+    Column("action_id", code(64), nullable=False),
+    Column("state", choice(*ApprovalState), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("decided_at", UtcDateTime),
+    Column("decided_by", prose(190)),
+    Column("note", prose(500)),
+    PrimaryKeyConstraint("approval_id"),
+    UniqueConstraint("action_id", name="uq_approvals_action"),
+    **MYSQL,
+)
+
+circuit_breakers = Table(
+    "circuit_breakers",
+    metadata,
+    Column("target_system", code(190), nullable=False),
+    Column("state", choice(*BreakerState), nullable=False),
+    Column("failures", count(), nullable=False),
+    Column("opened_at", UtcDateTime),
+    Column("probe_until", UtcDateTime),
+    Column("changed_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("target_system"),
+    **MYSQL,
+)
+
+controls = Table(
+    "controls",
+    metadata,
+    Column("name", code(64), nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("changed_by", prose(190), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("name"),
+    **MYSQL,
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("audit_id", big_id(), nullable=False, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", prose(190), nullable=False),
+    Column("action", code(64), nullable=False),
+    Column("target", exact(255), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("trace_id", code(32), nullable=False),
+    PrimaryKeyConstraint("audit_id"),
+    Index("idx_audit_at", "at"),
     **MYSQL,
 )

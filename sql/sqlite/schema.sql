@@ -142,6 +142,8 @@ CREATE TABLE events (
 
 CREATE INDEX idx_events_incident ON events (incident_id, event_id);
 
+CREATE INDEX idx_events_unpublished ON events (published_at, event_id);
+
 CREATE TABLE jobs (
   job_id INTEGER NOT NULL,
   queue VARCHAR(32) NOT NULL,
@@ -173,7 +175,7 @@ CREATE TABLE notifications (
   notification_id INTEGER NOT NULL,
   incident_id VARCHAR(40) NOT NULL,
   channel VARCHAR(32) NOT NULL,
-  template VARCHAR(12) NOT NULL,
+  template VARCHAR(16) NOT NULL,
   sequence INTEGER NOT NULL,
   state VARCHAR(10) NOT NULL,
   job_id INTEGER NOT NULL,
@@ -185,7 +187,87 @@ CREATE TABLE notifications (
   finished_at DATETIME NOT NULL,
   PRIMARY KEY (notification_id),
   CONSTRAINT uq_notifications_once UNIQUE (incident_id, channel, template, sequence),
-  CHECK (template IN ('opened', 'updated', 'resolved', 'test', 'acknowledged')),
-  CHECK (state IN ('sent', 'dead', 'superseded')),
+  CHECK (template IN ('opened', 'updated', 'resolved', 'test', 'acknowledged', 'escalated', 'action_failed', 'action_completed', 'approval_needed', 'diagnosed', 'reminder', 'bundle')),
+  CHECK (state IN ('sent', 'dead', 'superseded', 'bundled')),
   CHECK (severity IN ('critical', 'error', 'warning', 'info'))
 );
+
+CREATE INDEX idx_notifications_channel ON notifications (channel, finished_at);
+
+CREATE TABLE remediation_actions (
+  action_id VARCHAR(64) NOT NULL,
+  incident_id VARCHAR(40) NOT NULL,
+  ordinal INTEGER NOT NULL,
+  type VARCHAR(64) NOT NULL,
+  target VARCHAR(255) NOT NULL,
+  parameters JSON NOT NULL,
+  options JSON NOT NULL,
+  from_state JSON,
+  to_state JSON,
+  requested_by VARCHAR(190) NOT NULL,
+  reason VARCHAR(500) NOT NULL,
+  state VARCHAR(17) NOT NULL,
+  is_dry_run BOOLEAN NOT NULL,
+  attempt INTEGER DEFAULT 0 NOT NULL,
+  lease_token VARCHAR(32),
+  output TEXT,
+  error VARCHAR(1000),
+  requested_at DATETIME NOT NULL,
+  expires_at DATETIME,
+  started_at DATETIME,
+  finished_at DATETIME,
+  trace_id VARCHAR(32) NOT NULL,
+  PRIMARY KEY (action_id),
+  CONSTRAINT uq_actions_ordinal UNIQUE (incident_id, ordinal),
+  CHECK (state IN ('requested', 'awaiting_approval', 'running', 'verifying', 'completed', 'failed', 'refused', 'expired', 'unknown'))
+);
+
+CREATE INDEX idx_actions_budget ON remediation_actions (type, target, started_at);
+
+CREATE INDEX idx_actions_state ON remediation_actions (state, requested_at);
+
+CREATE TABLE approvals (
+  approval_id INTEGER NOT NULL,
+  action_id VARCHAR(64) NOT NULL,
+  state VARCHAR(8) NOT NULL,
+  requested_at DATETIME NOT NULL,
+  expires_at DATETIME,
+  decided_at DATETIME,
+  decided_by VARCHAR(190),
+  note VARCHAR(500),
+  PRIMARY KEY (approval_id),
+  CONSTRAINT uq_approvals_action UNIQUE (action_id),
+  CHECK (state IN ('pending', 'approved', 'rejected', 'expired'))
+);
+
+CREATE TABLE circuit_breakers (
+  target_system VARCHAR(190) NOT NULL,
+  state VARCHAR(9) NOT NULL,
+  failures INTEGER NOT NULL,
+  opened_at DATETIME,
+  probe_until DATETIME,
+  changed_at DATETIME NOT NULL,
+  PRIMARY KEY (target_system),
+  CHECK (state IN ('closed', 'open', 'half_open'))
+);
+
+CREATE TABLE controls (
+  name VARCHAR(64) NOT NULL,
+  value JSON NOT NULL,
+  changed_by VARCHAR(190) NOT NULL,
+  changed_at DATETIME NOT NULL,
+  PRIMARY KEY (name)
+);
+
+CREATE TABLE audit_log (
+  audit_id INTEGER NOT NULL,
+  at DATETIME NOT NULL,
+  actor VARCHAR(190) NOT NULL,
+  action VARCHAR(64) NOT NULL,
+  target VARCHAR(255) NOT NULL,
+  detail JSON NOT NULL,
+  trace_id VARCHAR(32) NOT NULL,
+  PRIMARY KEY (audit_id)
+);
+
+CREATE INDEX idx_audit_at ON audit_log (at);

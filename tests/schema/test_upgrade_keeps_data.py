@@ -25,6 +25,22 @@ def test_notifications_survive_and_may_tell_of_acknowledgements_from_0002_on(emp
     with empty_engine.begin() as connection:
         assert connection.execute(text("SELECT * FROM notifications ORDER BY notification_id")).all() == rows
         connection.execute(text(ROW), {"number": 10, "template": "acknowledged"})
-    for refused in ("opened", "escalated"):  # said already; no such word
+    for refused in ("opened", "bundle"):  # said already; no such word
+        with pytest.raises(DBAPIError), empty_engine.begin() as connection:
+            connection.execute(text(ROW), {"number": 11, "template": refused})
+
+
+def test_notifications_survive_and_may_tell_of_actions_from_0003_on(empty_engine: Engine) -> None:
+    upgrade(empty_engine, "0002")
+    with empty_engine.begin() as connection:
+        connection.execute(
+            text(ROW), [{"number": 7, "template": "acknowledged"}, {"number": 9, "template": "test"}]
+        )
+        rows = connection.execute(text("SELECT * FROM notifications ORDER BY notification_id")).all()
+    upgrade(empty_engine, "0003")
+    with empty_engine.begin() as connection:
+        assert connection.execute(text("SELECT * FROM notifications ORDER BY notification_id")).all() == rows
+        connection.execute(text(ROW), {"number": 10, "template": "action_failed"})
+    for refused in ("acknowledged", "shouted"):  # said already; no such word
         with pytest.raises(DBAPIError), empty_engine.begin() as connection:
             connection.execute(text(ROW), {"number": 11, "template": refused})

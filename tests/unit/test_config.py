@@ -108,11 +108,18 @@ def test_the_secrets_are_all_known_to_the_log_filter() -> None:
         "RECEIVER_SMTP_URL": "smtps://user:smtp%2Dsecret@mail.example",
         "RECEIVER_WEBHOOK_OUT_URL": "https://hooks.example/out-secret",
         "RECEIVER_WEBHOOK_OUT_SECRET": "signing-secret, second-secret",
+        "RECEIVER_SLACK_BOT_TOKEN": "xoxb-secret",
+        "RECEIVER_APPRISE_URLS": "teams=json://user:apprise-secret@host",
+        "RECEIVER_PROMETHEUS_TOKEN": "prometheus-secret",
+        "RECEIVER_KUBERNETES_TOKEN": "kubernetes-secret",
+        "RECEIVER_REMEDIATION_DATABASES": "orders=mysql://root:database%2Dsecret@host/orders",
+        "RECEIVER_BROKER_URL": "nats://user:broker-secret@host:4222",
     }
     assert {name for name in given} == {setting.name for setting in SETTINGS if setting.secret}
-    plain = {"RECEIVER_SMTP_FROM": "a@example.org", "RECEIVER_SMTP_TO": "b@example.org"}
+    plain = {"RECEIVER_SMTP_FROM": "a@example.org", "RECEIVER_SMTP_TO": "b@example.org", "RECEIVER_SLACK_CHANNEL": "#a"}
     found = " ".join(load(given | plain).secrets())
-    kinds = ("db", "token", "basic", "hmac", "api", "slack", "pagerduty", "smtp", "out", "signing", "second")
+    kinds: tuple[str, ...] = ("db", "token", "basic", "hmac", "api", "slack", "pagerduty", "smtp", "out", "signing", "second")
+    kinds += ("xoxb", "apprise", "prometheus", "kubernetes", "database", "broker")
     for kind in kinds:
         assert f"{kind}-secret" in found
 
