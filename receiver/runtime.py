@@ -37,7 +37,7 @@ class Runtime:
 def build_runtime(
     settings: Settings, *, rules: RuleSet | None = None, pool_size: int | None = None
 ) -> Runtime:
-    """The runtime for `settings`; `pool_size` connections at most (default: what the web threads need).
+    """The runtime for `settings`; `pool_size` connections at most (default: what a web process needs).
 
     `rules`: what has been read already; otherwise they are read now. Raises WrongRules.
     """
@@ -45,7 +45,7 @@ def build_runtime(
         rules=rules or rules_of(settings),
         audience=audience_of(settings),
         settings=settings,
-        engine=create_engine(settings.database_url, pool_size=pool_size or settings.web_threads),
+        engine=create_engine(settings.database_url, pool_size=pool_size or settings.web_database_connections),
         notifiers=build_notifiers(settings),
         mapping=mapping_of(settings),
     )

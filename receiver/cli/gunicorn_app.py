@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -13,11 +12,11 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client.multiprocess import mark_process_dead
 
 from receiver.app import close_app, create_app
 from receiver.cli.exits import Exit
+from receiver.cli.gunicorn_worker import ReceiverWorker
 from receiver.config import Settings
 from receiver.domain.rules.model import RuleSet
 from receiver.errors import WrongRules
@@ -27,7 +26,7 @@ from receiver.rules_file import rules_of
 # A worker that has not shown life for this long is killed: threads that hang do not count, only the process does.
 WORKER_TIMEOUT_SECONDS = 30
 # Longer than nginx keeps idle connections (deploy/nginx): were it us who closes them, a POST could meet the closing and
-# be lost. Connections that wait hold no thread.
+# be lost. Connections that wait cost next to nothing.
 KEEPALIVE_SECONDS = 75
 # In memory: a heartbeat file on a slow disk looks like a worker that hangs.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of the system, and gunicorn makes the file's name
@@ -87,9 +86,9 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         settings = self._settings
         return {
             "bind": self._bind,
-            "worker_class": _Worker,
+            "worker_class": ReceiverWorker,
             "workers": settings.web_workers,
-            "threads": settings.web_threads,
+            "worker_connections": settings.web_connections,
             "timeout": WORKER_TIMEOUT_SECONDS,
             "graceful_timeout": self._graceful_seconds,
             "keepalive": KEEPALIVE_SECONDS,
@@ -108,12 +107,12 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         }
 
 
-def _close(arbiter: Arbiter, worker: ThreadWorker) -> None:
+def _close(arbiter: Arbiter, worker: ReceiverWorker) -> None:
     if isinstance(worker.app.callable, Flask):
         close_app(worker.app.callable)
 
 
-def _forget(arbiter: Arbiter, worker: ThreadWorker) -> None:
+def _forget(arbiter: Arbiter, worker: ReceiverWorker) -> None:
     mark_process_dead(worker.pid)
 
 
@@ -129,14 +128,6 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def handle_hup(self) -> None:
         if self.app.read_rules_again():
             super().handle_hup()
-
-
-class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's worker process. A terminal's Ctrl-C reaches it too: the master tells it when to stop."""
-
-    def init_signals(self) -> None:
-        super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -213,7 +213,12 @@ class Settings:
         "Priority of each severity; entries given here change the table.",
     )  # fmt: skip
     web_workers: int = _setting(read.positive_int, "2", "gunicorn processes.")
-    web_threads: int = _setting(read.positive_int, "16", "Threads in each of them.")
+    web_connections: int = _setting(
+        read.positive_int, "512", "Connections that each of them serves at once; more wait to be accepted."
+    )
+    web_database_connections: int = _setting(
+        read.positive_int, "16", "Database connections of each of them, at most; one takes all webhooks."
+    )
     worker_threads: int = _setting(
         read.positive_int, "4", "Jobs of one queue that a worker process runs side by side."
     )

@@ -1,41 +1,69 @@
-"""Many rows in one INSERT, straight to the driver: the hot path's way around SQLAlchemy's work for every value."""
+"""Many rows in one INSERT, straight to the driver: the hot path's way around the work for every single value.
+
+On MySQL the statement is written here, value by value as its column's type demands: PyMySQL translates every character
+of every text, which was most of the price of a stored alert (docs/performance.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Connection, Table
+from sqlalchemy import JSON, Boolean, Connection, Integer, LargeBinary, String, Table
+from sqlalchemy.types import TypeEngine
 
 from receiver.clock import as_utc
 from receiver.storage.types import UtcDateTime
 
+# At most four bytes each: a statement stays under the smallest packet limit of servers, unless one row is longer.
+_STATEMENT_CHARACTERS = 256 * 1024
+_TIME_CHARACTERS = len("2026-11-21 12:00:00.000000")
 _json = msgspec.json.Encoder().encode
 
 
 class BulkInsert:
-    """INSERTs rows of `table` that all have these `columns`; `verb` is INSERT or REPLACE.
-
-    PyMySQL sends the rows of one call as few statements, as long as all values are placeholders.
-    """
+    """INSERTs rows of `table` that all have these `columns`; `verb` is INSERT or REPLACE."""
 
     def __init__(self, table: Table, columns: Sequence[str], verb: str = "INSERT") -> None:
         self._head = f"{verb} INTO {table.name} ({', '.join(columns)}) VALUES "
         self._pick = itemgetter(*columns)
-        self._width = len(columns)
+        self._marks = f"({', '.join('?' * len(columns))})"
         kinds = [table.c[name].type for name in columns]
-        self._written: list[tuple[int, Callable[[Any], Any]]] = [
+        self._written = [
             (place, write) for place, kind in enumerate(kinds) if (write := _writer(kind)) is not None
         ]
+        self._literals = [_literal_of(kind) for kind in kinds]
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert `rows`, of which there must be at least one. Raises what the driver raises, as SQLAlchemy wraps it."""
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        statement = f"{self._head}({', '.join([mark] * self._width)})"
-        connection.exec_driver_sql(statement, [self._values(row) for row in rows])
+        if connection.dialect.paramstyle == "qmark":
+            connection.exec_driver_sql(self._head + self._marks, [self._values(row) for row in rows])
+            return
+        for statement in self._statements(rows):
+            # Nothing is left to fill in, and a per cent sign is nothing special.
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+    def _statements(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        pieces: list[str] = []
+        characters = 0
+        for row in rows:
+            piece = self._row(row)
+            if pieces and characters + len(piece) > _STATEMENT_CHARACTERS:
+                yield self._head + ",".join(pieces)
+                pieces, characters = [], 0
+            pieces.append(piece)
+            characters += len(piece)
+        yield self._head + ",".join(pieces)
+
+    def _row(self, row: Mapping[str, Any]) -> str:
+        values = [
+            "NULL" if value is None else write(value)
+            for value, write in zip(self._pick(row), self._literals, strict=True)
+        ]
+        return f"({','.join(values)})"
 
     def _values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         values = list(self._pick(row))
@@ -45,16 +73,46 @@ class BulkInsert:
         return tuple(values)
 
 
-def _writer(kind: Any) -> Callable[[Any], Any] | None:
-    """What turns a value into what the driver takes, None where it takes the value as it is."""
+def _writer(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """What turns a value into what a driver takes, None where it takes the value as it is."""
     if isinstance(kind, UtcDateTime):
         return _time_text
     return _json_text if isinstance(kind, JSON) else None
 
 
+def _literal_of(kind: TypeEngine[Any]) -> Callable[[Any], str]:
+    """What turns a value that is not None into a literal of MySQL."""
+    if isinstance(kind, UtcDateTime):
+        return lambda moment: f"'{_time_text(moment)}'"
+    if isinstance(kind, JSON):
+        return lambda document: _text(_json_text(document))
+    if isinstance(kind, LargeBinary):
+        return _binary
+    if isinstance(kind, Boolean):
+        return lambda flag: "1" if flag else "0"
+    if isinstance(kind, Integer):
+        return lambda number: str(int(number))
+    if isinstance(kind, String):  # Text and Enum, too
+        return _text
+    raise NotImplementedError(f"a column of type {kind!r} in a bulk insert")
+
+
+def _text(text: str) -> str:
+    # All that a quoted text needs, as long as backslashes escape; storage/engine.py sets the session's sql_mode so.
+    # https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _binary(content: bytes) -> str:
+    try:
+        return "_binary" + _text(content.decode())  # half as long as in hex
+    except UnicodeDecodeError:
+        return f"X'{content.hex()}'"
+
+
 def _time_text(moment: datetime) -> str:
-    # Always six digits: SQLite compares times as texts.
-    return as_utc(moment).replace(tzinfo=None).isoformat(" ", "microseconds")
+    # Always six digits, SQLite compares times as texts; and nothing behind them.
+    return as_utc(moment).isoformat(" ", "microseconds")[:_TIME_CHARACTERS]
 
 
 def _json_text(document: Any) -> str:
