@@ -30,6 +30,11 @@ def create_app(settings: Settings, runtime: Runtime | None = None, rules: RuleSe
     return app
 
 
+def start_app(app: Flask) -> None:
+    """Begin what goes on beside requests, as emptying the spool; for the hook with which a server begins a worker."""
+    parts.of(app).start()
+
+
 def close_app(app: Flask) -> None:
     """Give back the database connections of this process; for the hook with which a server ends a worker."""
     parts.of(app).close()

@@ -107,6 +107,10 @@ class StorageUnavailable(RequestRefused):
     status, slug, title = 503, "storage-unavailable", "Storage unavailable"
 
 
+class SpoolFailed(ReceiverError):
+    """The local spool cannot be used: full, unwritable, broken. The text names the folder and nothing that is in it."""
+
+
 class DeliveryFailed(ReceiverError):
     """A call to the outside world failed.
 

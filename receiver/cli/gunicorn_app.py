@@ -14,7 +14,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from prometheus_client.multiprocess import mark_process_dead
 
-from receiver.app import close_app, create_app
+from receiver.app import close_app, create_app, start_app
 from receiver.cli.exits import Exit
 from receiver.cli.gunicorn_worker import ReceiverWorker
 from receiver.config import Settings
@@ -102,9 +102,15 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             "logger_class": _Logger,
             "loglevel": settings.log_level.lower(),
             "proc_name": "receiver",
+            "post_worker_init": _begin,
             "worker_exit": _close,
             "child_exit": _forget,
         }
+
+
+def _begin(worker: ReceiverWorker) -> None:
+    if isinstance(worker.app.callable, Flask):
+        start_app(worker.app.callable)
 
 
 def _close(arbiter: Arbiter, worker: ReceiverWorker) -> None:

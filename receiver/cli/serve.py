@@ -5,15 +5,19 @@ from __future__ import annotations
 import socket
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from receiver.cli import shared_metrics
 from receiver.cli.environment import start
 from receiver.cli.lifeline import follow_parent
 from receiver.cli.listener import listen
 from receiver.config import Settings
+from receiver.logs import event_logger
 from receiver.rules_file import rules_of
-from receiver.storage.engine import create_engine
+from receiver.storage.engine import create_engine, is_unreachable
 from receiver.storage.migrate import require_newest
+
+_log = event_logger("serve")
 
 # How long requests that are under way may take after SIGTERM; a webhook needs a fraction of it.
 GRACEFUL_SECONDS = 20
@@ -53,5 +57,11 @@ def _require_newest_schema(settings: Settings) -> None:
     engine = create_engine(settings.database_url, pool_size=1)
     try:
         require_newest(engine)
+    except DBAPIError as error:
+        if not is_unreachable(error):
+            raise
+        _log.warning(
+            "serve.no_database", extra={"spool": str(settings.spool_dir)}
+        )  # alerts come all the same
     finally:
         engine.dispose()  # before gunicorn forks

@@ -237,6 +237,13 @@ class Settings:
     metrics_dir: Path = _setting(
         Path, "var/metrics", "Directory through which processes share their metrics."
     )
+    spool_dir: Path = _setting(
+        Path, "var/spool", "Directory on a local disk for what the database cannot take just now."
+    )
+    spool_max_megabytes: int = _setting(read.positive_int, "1024", "How large the spool may become.")
+    intake_budget_seconds: float = _setting(
+        read.positive_seconds, "1", "How long a sender waits for the database before its body is spooled."
+    )
     log_level: str = _setting(read.level, "INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     @property

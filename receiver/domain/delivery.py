@@ -15,6 +15,9 @@ class Outcome(StrEnum):
 
     PROCESSED = "processed"
     QUARANTINED = "quarantined"
+    SPOOLED = (
+        "spooled"  # on the disk of the machine that took it; the database has it as soon as it answers again
+    )
 
 
 @dataclass(slots=True)
@@ -55,7 +58,10 @@ class IncidentView:
 
 @dataclass(slots=True)
 class Answer:
-    """The receipt for one delivery: nothing in it is promised before COMMIT."""
+    """The receipt for one delivery: nothing in it is promised before COMMIT, or before the spool has it on its disk.
+
+    `received`: how many alerts there are, where it is not known yet what becomes of them.
+    """
 
     delivery_id: str
     trace_id: str
@@ -63,10 +69,11 @@ class Answer:
     counts: dict[str, int] = field(default_factory=dict)
     incidents: list[IncidentView] = field(default_factory=list)
     reason: str | None = None
+    received: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The body of the 200 answer."""
-        alerts = {"received": sum(self.counts.values()), **self.counts}
+        alerts = {"received": sum(self.counts.values()) or self.received, **self.counts}
         found: dict[str, Any] = {
             "delivery_id": self.delivery_id,
             "trace_id": self.trace_id,

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -27,7 +28,7 @@ WAIT_SECONDS = 20.0
 GATHER_SECONDS = 0.003
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting(Generic[Item, Result]):
     item: Item
     weight: int
@@ -58,11 +59,11 @@ class GroupCommit(Generic[Item, Result]):
         self._wanted = 1  # at how many the thread wants to be woken: each waking costs the others time
         self._thread: threading.Thread | None = None
 
-    def submit(self, item: Item) -> Result:
+    def submit(self, item: Item, timeout_seconds: float = WAIT_SECONDS) -> Result:
         """Wait until `item` is committed and return its result; raises what its transaction raised.
 
-        Raises StorageUnavailable when no result came in WAIT_SECONDS. The item may still be committed then: it must
-        stand being sent again.
+        Raises StorageUnavailable when no result came in time. If its batch has begun, the item may still be committed
+        then: it must stand being sent again.
         """
         waiting: _Waiting[Item, Result] = _Waiting(item, self._weigh(item))
         with self._wake:
@@ -73,9 +74,15 @@ class GroupCommit(Generic[Item, Result]):
             if len(self._waiting) >= self._wanted:
                 self._wake.notify()
         try:
-            return waiting.future.result(timeout=WAIT_SECONDS)
+            return waiting.future.result(timeout=timeout_seconds)
         except FutureTimeout:
-            raise StorageUnavailable(f"no answer from the database in {WAIT_SECONDS:.0f} seconds") from None
+            self._withdraw(waiting)
+            raise StorageUnavailable(f"no answer in {timeout_seconds:g} seconds") from None
+
+    def _withdraw(self, waiting: _Waiting[Item, Result]) -> None:
+        """Take back what has not begun: nobody waits for it any more, and there is enough to do."""
+        with self._wake, suppress(ValueError):
+            self._waiting.remove(waiting)
 
     def _run(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from receiver import metrics
 from receiver.domain.alert import Alert, Disposition, RejectedAlert
@@ -26,7 +26,7 @@ from receiver.errors import UnintelligibleBody
 from receiver.ids import new_ulid
 from receiver.runtime import Runtime
 from receiver.services.effects import tell
-from receiver.services.group_commit import GroupCommit
+from receiver.services.group_commit import WAIT_SECONDS, GroupCommit
 from receiver.services.subjects import subjects_of
 from receiver.services.transaction import transact
 from receiver.sources.links import links_of
@@ -107,28 +107,49 @@ class Intake:
             credential=credential,
             signature_verified=signature_verified,
         )
+        self._parse(delivery)
+        return delivery
+
+    def _parse(self, delivery: Delivery) -> None:
         try:
-            delivery.parsed = parse_body(body, self._runtime.mapping, delivery.received_at)
+            delivery.parsed = parse_body(delivery.body, self._runtime.mapping, delivery.received_at)
         except UnintelligibleBody as error:
             delivery.reason = error.reason
-            return delivery
+            return
         found = delivery.parsed.alerts
         if found and all(isinstance(alert, RejectedAlert) for alert in found):
             first = found[0]
             delivery.reason = f"no alert of it is understood: {first.reason}"  # type: ignore[union-attr]  # all rejected
-        return delivery
 
-    def accept(self, delivery: Delivery) -> Answer:
+    @property
+    def engine(self) -> Engine:
+        """Where it stores."""
+        return self._runtime.engine
+
+    def accept(self, delivery: Delivery, timeout_seconds: float = WAIT_SECONDS) -> Answer:
         """Store one delivery with all that follows from it. When this returns, it is committed.
 
-        Raises StorageUnavailable when the database does not take it in time; the sender should come again.
+        Raises StorageUnavailable when the database does not take it in time: it may come to be stored all the same.
         """
-        return self._group.submit(delivery)
+        return self._group.submit(delivery, timeout_seconds)
 
-    def record(self, batch: Sequence[Delivery]) -> list[Answer]:
-        """Store a batch in one transaction, run again as long as that may help; the answers in the batch's order."""
+    def replay(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+        """Store deliveries that were read and kept before, some of which the database may have already.
+
+        Raises StorageUnavailable, and what the database raises.
+        """
+        for one in deliveries:
+            self._parse(one)
+        return self.record(deliveries, may_be_stored=True)
+
+    def record(self, batch: Sequence[Delivery], *, may_be_stored: bool = False) -> list[Answer]:
+        """Store a batch in one transaction, run again as long as that may help; the answers in the batch's order.
+
+        `may_be_stored`: some of it may have been committed before.
+        """
+        before = 1 if may_be_stored else 0
         answers = transact(
-            self._runtime.engine, lambda connection, attempt: self._store(connection, attempt, batch)
+            self._runtime.engine, lambda connection, attempt: self._store(connection, attempt + before, batch)
         )
         metrics.BATCH_SIZE.observe(len(batch))
         for one, answer in zip(batch, answers, strict=True):

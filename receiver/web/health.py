@@ -8,6 +8,8 @@ import msgspec
 from flask import Flask, Response
 
 import receiver
+from receiver.clock import utc_now
+from receiver.errors import SpoolFailed
 from receiver.services.health import Report
 from receiver.web.parts import current_parts
 
@@ -25,16 +27,21 @@ def livez() -> Response:
 
 
 def readyz() -> Response:
-    """200 when requests can be served: the database answers and has this release's schema."""
-    report = current_parts().health.report()
-    found = {"status": "ready" if report.is_ready else "unready", **_database(report)}
-    return _answer(200 if report.is_ready else 503, found)
+    """200 when alerts can be taken: by the database, which then has this release's schema, or by the spool meanwhile.
+
+    Were it 503 while the database is away, a load balancer would send the alerts nowhere.
+    """
+    report, spool = current_parts().health.report(), _spool()
+    is_ready = report.is_ready or (not report.is_connected and spool["status"] == "ok")
+    found = {"status": "ready" if is_ready else "unready", **_database(report), "spool": spool}
+    return _answer(200 if is_ready else 503, found)
 
 
 def health() -> Response:
     """200 when the database answers."""
     report = current_parts().health.report()
-    found = {"status": "healthy" if report.is_connected else "unhealthy", **_database(report)}
+    status = "healthy" if report.is_connected else "unhealthy"
+    found = {"status": status, **_database(report), "spool": _spool()}
     return _answer(200 if report.is_connected else 503, found)
 
 
@@ -43,6 +50,21 @@ def _database(report: Report) -> dict[str, Any]:
         "database": "connected" if report.is_connected else "disconnected",
         "schema": {"revision": report.revision, "needed": report.needed},
         "version": receiver.__version__,
+    }
+
+
+def _spool() -> dict[str, Any]:
+    try:
+        depth = current_parts().spool.depth()
+    except SpoolFailed:
+        return {"status": "broken"}
+    oldest = depth.oldest_received_at
+    return {
+        "status": "ok",
+        "deliveries": depth.deliveries,
+        "refused": depth.refused,
+        "used_bytes": depth.used_bytes,
+        "oldest_seconds": 0.0 if oldest is None else round((utc_now() - oldest).total_seconds(), 3),
     }
 
 

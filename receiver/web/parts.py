@@ -16,9 +16,12 @@ from receiver.clock import utc_now
 from receiver.config import Settings
 from receiver.domain.rules.model import RuleSet
 from receiver.runtime import Runtime, build_runtime
+from receiver.services.acceptance import Acceptance
+from receiver.services.drain import Drainer
 from receiver.services.figures import Figures
 from receiver.services.health import Health
 from receiver.services.intake import Intake
+from receiver.storage.spool import Spool
 from receiver.web.api_auth import ApiGate
 from receiver.web.browsers import BrowserGuard
 from receiver.web.webhook_auth import WebhookGate
@@ -31,6 +34,9 @@ class _Services:
     pid: int
     runtime: Runtime
     intake: Intake
+    acceptance: Acceptance
+    spool: Spool
+    drainer: Drainer
     health: Health
     figures: Figures
 
@@ -56,8 +62,18 @@ class Parts:
 
     @property
     def intake(self) -> Intake:
-        """Takes deliveries."""
+        """Stores deliveries."""
         return self._built().intake
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """Takes deliveries within the budget."""
+        return self._built().acceptance
+
+    @property
+    def spool(self) -> Spool:
+        """What the database could not take yet."""
+        return self._built().spool
 
     @property
     def health(self) -> Health:
@@ -69,10 +85,15 @@ class Parts:
         """What /metrics reads from the database."""
         return self._built().figures
 
+    def start(self) -> None:
+        """Begin what goes on beside requests: for a server's process that is about to take some."""
+        self._built().drainer.start()
+
     def close(self) -> None:
         """Give this process's connections back, for a server that ends a worker."""
         services = self._services
         if services is not None and services.pid == os.getpid():
+            services.drainer.stop()
             services.runtime.close()
 
     def _built(self) -> _Services:
@@ -86,7 +107,19 @@ class Parts:
 
 
 def _services(runtime: Runtime) -> _Services:
-    return _Services(os.getpid(), runtime, Intake(runtime), Health(runtime.engine), Figures(runtime.engine))
+    settings = runtime.settings
+    intake = Intake(runtime)
+    spool = Spool(settings.spool_dir, settings.spool_max_megabytes * 1024 * 1024)
+    return _Services(
+        pid=os.getpid(),
+        runtime=runtime,
+        intake=intake,
+        acceptance=Acceptance(intake, spool, settings.intake_budget_seconds),
+        spool=spool,
+        drainer=Drainer(intake, spool),
+        health=Health(runtime.engine),
+        figures=Figures(runtime.engine),
+    )
 
 
 def install(app: Flask, parts: Parts) -> None:

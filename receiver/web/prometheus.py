@@ -11,9 +11,12 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from receiver.clock import utc_now
 from receiver.domain.incident import OPEN_STATUSES
 from receiver.domain.severity import Priority
+from receiver.errors import SpoolFailed
 from receiver.services.figures import Figures, Snapshot
+from receiver.storage.spool import Spool
 from receiver.web.parts import current_parts
 
 
@@ -31,6 +34,7 @@ def metrics() -> Response:
     else:
         MultiProcessCollector(registry)
     registry.register(DatabaseCollector(current_parts().figures))
+    registry.register(SpoolCollector(current_parts().spool))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(registry), content_type=content_type)
 
@@ -58,6 +62,33 @@ class DatabaseCollector(Collector):
             yield _open_incidents(snapshot)
             yield _job_rows(snapshot)
             yield _oldest_due(snapshot)
+
+
+class SpoolCollector(Collector):
+    """What the spool of this machine holds."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, in a fixed order; none but the first while the spool cannot be used."""
+        try:
+            depth = self._spool.depth()
+        except SpoolFailed:
+            depth = None
+        ok = "Whether the spool can be used."
+        yield GaugeMetricFamily("receiver_spool_ok", ok, value=0 if depth is None else 1)
+        if depth is None:
+            return
+        waiting = "Deliveries that are acknowledged and wait in the spool for the database."
+        yield GaugeMetricFamily("receiver_spool_deliveries", waiting, value=depth.deliveries)
+        oldest = depth.oldest_received_at
+        age = 0.0 if oldest is None else (utc_now() - oldest).total_seconds()
+        yield GaugeMetricFamily(
+            "receiver_spool_oldest_seconds", "For how long the oldest of them has waited.", value=age
+        )
+        refused = "Deliveries in the spool that the database will not take; people have to look."
+        yield GaugeMetricFamily("receiver_spool_refused", refused, value=depth.refused)
 
 
 def _open_incidents(snapshot: Snapshot) -> Metric:

@@ -54,7 +54,7 @@ def receive() -> Response:
         signature_verified=admitted.signature_verified,
         trace_id=current_trace_id(),
     )
-    answer = parts.intake.accept(delivery)
+    answer = parts.acceptance.accept(delivery)
     seconds = time.perf_counter() - started
     metrics.INTAKE_SECONDS.observe(seconds)
     _log.info("delivery.processed", extra=_facts(delivery, answer, seconds))

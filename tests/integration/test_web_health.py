@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -27,12 +28,16 @@ def client(engine: Engine, make_runtime: RuntimeFactory) -> FlaskClient:
 def test_a_good_database_is_healthy_and_ready(client: FlaskClient) -> None:
     answer = client.get("/health")
     assert answer.status_code == 200
-    assert answer.json == {
+    found = dict(answer.json)
+    spool = found.pop("spool")
+    assert found == {
         "status": "healthy",
         "database": "connected",
         "schema": {"revision": newest_revision(), "needed": newest_revision()},
         "version": receiver.__version__,
     }
+    assert spool.pop("used_bytes") > 0
+    assert spool == {"status": "ok", "deliveries": 0, "refused": 0, "oldest_seconds": 0.0}
     assert (client.get("/readyz").status_code, client.get("/readyz").json["status"]) == (200, "ready")
     assert client.get("/livez").json == {"status": "alive"}
 
@@ -58,14 +63,26 @@ def test_a_database_of_another_release_is_not_ready(client: FlaskClient, engine:
             connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{newest_revision()}'")
 
 
+def test_without_database_and_spool_nothing_is_ready(
+    sqlite_engine: Engine, make_runtime: RuntimeFactory, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    url = make_url(f"mysql+pymysql://u:p@127.0.0.1:{free_port()}/none")
+    client = client_of(over(make_runtime(sqlite_engine, SPOOL_DIR=str(tmp_path / "file")), url))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (503, "unready")
+    assert answer.json["spool"] == {"status": "broken"}
+
+
 def test_a_database_that_is_away_is_unhealthy_while_the_process_lives(
     sqlite_engine: Engine, make_runtime: RuntimeFactory
 ) -> None:
     url = make_url(f"mysql+pymysql://u:p4ssword@127.0.0.1:{free_port()}/none")
     client = client_of(over(make_runtime(sqlite_engine), url))
-    for path, status in (("/health", "unhealthy"), ("/readyz", "unready")):
+    # Ready all the same: a load balancer must go on sending alerts here, and the spool takes them.
+    for path, code, status in (("/health", 503, "unhealthy"), ("/readyz", 200, "ready")):
         answer = client.get(path)
-        assert answer.status_code == 503
+        assert answer.status_code == code
         assert (answer.json["status"], answer.json["database"]) == (status, "disconnected")
         assert "p4ssword" not in answer.text
     assert client.get("/livez").status_code == 200

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,16 +164,35 @@ def test_each_refusal_is_counted_by_status(client: FlaskClient) -> None:
     assert (counted("415"), counted("405")) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_database_that_is_away_is_503_and_never_429(
-    make_runtime: RuntimeFactory, sqlite_engine: Engine
-) -> None:
-    runtime = make_runtime(sqlite_engine)
-    blocker = sqlite_engine.connect()
+@contextmanager
+def busy(engine: Engine) -> Iterator[None]:
+    """Nobody else can write meanwhile."""
+    blocker = engine.connect()
     blocker.exec_driver_sql("SELECT 1")  # begins, and takes the write lock
     try:
-        answer = client_of(runtime).post(PATHS[0], data=b"{}")
+        yield
     finally:
         blocker.close()
+
+
+def test_what_the_database_does_not_take_is_spooled(
+    make_runtime: RuntimeFactory, sqlite_engine: Engine
+) -> None:
+    client = client_of(make_runtime(sqlite_engine, INTAKE_BUDGET_SECONDS="0.2"))
+    with busy(sqlite_engine):
+        answer = client.post(PATHS[0], data=bodies.alertmanager([bodies.alert()]))
+    assert answer.status_code == 200
+    assert (answer.json["outcome"], answer.json["alerts"]) == ("spooled", {"received": 1})
+
+
+def test_what_neither_the_database_nor_the_spool_takes_is_503_and_never_429(
+    make_runtime: RuntimeFactory, sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    settings = {"INTAKE_BUDGET_SECONDS": "0.2", "SPOOL_DIR": str(tmp_path / "file")}
+    client = client_of(make_runtime(sqlite_engine, **settings))
+    with busy(sqlite_engine):
+        answer = client.post(PATHS[0], data=b"{}")
     assert answer.status_code == 503
     assert answer.json["type"] == "/problems/storage-unavailable"
     assert int(answer.headers["Retry-After"]) > 0

@@ -116,11 +116,14 @@ def test_the_secrets_are_all_known_to_the_log_filter() -> None:
         "RECEIVER_BROKER_URL": "nats://user:broker-secret@host:4222",
     }
     assert {name for name in given} == {setting.name for setting in SETTINGS if setting.secret}
-    plain = {"RECEIVER_SMTP_FROM": "a@example.org", "RECEIVER_SMTP_TO": "b@example.org", "RECEIVER_SLACK_CHANNEL": "#a"}
+    plain = {
+        "RECEIVER_SMTP_FROM": "a@example.org",
+        "RECEIVER_SMTP_TO": "b@example.org",
+        "RECEIVER_SLACK_CHANNEL": "#a",
+    }
     found = " ".join(load(given | plain).secrets())
-    kinds: tuple[str, ...] = ("db", "token", "basic", "hmac", "api", "slack", "pagerduty", "smtp", "out", "signing", "second")
-    kinds += ("xoxb", "apprise", "prometheus", "kubernetes", "database", "broker")
-    for kind in kinds:
+    kinds = ["db", "token", "basic", "hmac", "api", "slack", "pagerduty", "smtp", "out", "signing", "second"]
+    for kind in [*kinds, "xoxb", "apprise", "prometheus", "kubernetes", "database", "broker"]:
         assert f"{kind}-secret" in found
 
 

@@ -1,0 +1,71 @@
+"""Takes a delivery within a budget: into the database, or else into the spool.
+
+There is no switch to flip when the database is away: as soon as one delivery lies in the spool, all others go there
+too, without waiting, until the drainer has emptied it. That also keeps their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from receiver import metrics
+from receiver.domain.delivery import Answer, Delivery, Outcome
+from receiver.errors import SpoolFailed, StorageUnavailable
+from receiver.logs import event_logger
+from receiver.services.group_commit import GroupCommit
+from receiver.services.intake import Intake
+from receiver.storage.spool import Spool
+
+_log = event_logger("acceptance")
+# For the spool's own fsync, on top of the budget.
+SPOOL_SECONDS = 0.45
+
+
+class Acceptance:
+    """The door of one process. `budget_seconds`: how long a sender waits for the database."""
+
+    def __init__(self, intake: Intake, spool: Spool, budget_seconds: float) -> None:
+        self._intake = intake
+        self._spool = spool
+        self._budget_seconds = budget_seconds
+        self._group: GroupCommit[Delivery, Answer] = GroupCommit(self._keep, lambda delivery: 1)
+
+    def accept(self, delivery: Delivery) -> Answer:
+        """Store a delivery, here or there. When this returns it survives whatever comes.
+
+        Raises StorageUnavailable when neither the database nor the spool takes it; the sender should come again.
+        """
+        if self._is_direct():
+            try:
+                return self._intake.accept(delivery, self._budget_seconds)
+            except (StorageUnavailable, SQLAlchemyError) as error:
+                # It may be stored all the same, later or already: the drainer knows it again by its id.
+                _log.warning("delivery.not_stored", extra={"reason": type(error).__name__})
+        try:
+            return self._group.submit(delivery, SPOOL_SECONDS)
+        except SpoolFailed as error:
+            _log.error("spool.failed", extra={"reason": str(error)})
+            raise StorageUnavailable("neither the database nor the spool can take it now") from None
+
+    def _is_direct(self) -> bool:
+        try:
+            return self._spool.is_empty()
+        except SpoolFailed:
+            return True
+
+    def _keep(self, batch: Sequence[Delivery]) -> list[Answer]:
+        self._spool.append(batch)
+        for one in batch:
+            metrics.DELIVERIES.labels(one.source, Outcome.SPOOLED.value).inc()
+        return [
+            Answer(
+                one.delivery_id,
+                one.trace_id,
+                Outcome.SPOOLED,
+                received=len(one.parsed.alerts) if one.parsed else 0,
+                reason=one.reason,
+            )
+            for one in batch
+        ]

@@ -1,0 +1,231 @@
+"""The spool: deliveries that the database could not take, in a small SQLite file on this machine's own disk.
+
+Every process of the machine shares it. What is in it is on the disk (fsync) before anybody is told so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from receiver.domain.delivery import Delivery
+from receiver.errors import SpoolFailed
+
+FILE = "spool.db"
+LOCK = "drain.lock"
+# Another process writes; each write is a few milliseconds.
+BUSY_SECONDS = 0.4
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS deliveries (
+  number             INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order of arrival
+  delivery_id        TEXT NOT NULL UNIQUE,
+  trace_id           TEXT NOT NULL,
+  received_at        TEXT NOT NULL,
+  body               BLOB NOT NULL,
+  content_type       TEXT NOT NULL,
+  headers            TEXT NOT NULL,
+  credential         TEXT NOT NULL,
+  signature_verified INTEGER NOT NULL,
+  refusal            TEXT                                -- why the database will not take it; people have to look
+) STRICT;
+CREATE INDEX IF NOT EXISTS idx_waiting ON deliveries (number) WHERE refusal IS NULL;
+"""
+_COLUMNS = "delivery_id, trace_id, received_at, body, content_type, headers, credential, signature_verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A delivery as it lies in the spool."""
+
+    number: int
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What the spool holds. `refused`: deliveries that the database will not take, and that wait for people."""
+
+    deliveries: int
+    used_bytes: int
+    oldest_received_at: datetime | None
+    refused: int
+
+
+class Spool:
+    """The spool in `folder`, which is made if need be; never larger than `largest_bytes`. Threads may share it.
+
+    Everything here raises SpoolFailed when the file cannot be used.
+    """
+
+    def __init__(self, folder: Path, largest_bytes: int) -> None:
+        self._folder = folder
+        self._largest_bytes = largest_bytes
+        self._lock = threading.Lock()
+        self._opened: tuple[int, sqlite3.Connection] | None = None  # and by which process
+
+    def append(self, deliveries: Sequence[Delivery]) -> None:
+        """Put them at the end. When this returns they are on the disk."""
+        rows = [_row(one) for one in deliveries]
+        added = sum(len(one.body) for one in deliveries)
+        with self._using() as connection:
+            if _used_bytes(connection) + added > self._largest_bytes:
+                raise SpoolFailed(f"the spool is full: {self._largest_bytes} bytes are allowed")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(
+                f"INSERT OR IGNORE INTO deliveries ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608 - names of ours
+                rows,
+            )
+            connection.execute("COMMIT")
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be drained."""
+        with self._using() as connection:
+            found = connection.execute("SELECT 1 FROM deliveries WHERE refusal IS NULL LIMIT 1").fetchone()
+        return found is None
+
+    def first(self, deliveries: int, body_bytes: int) -> list[Spooled]:
+        """The oldest, in the order of their arrival: so many at most, and so many bytes (but one at least)."""
+        found: list[Spooled] = []
+        with self._using() as connection:
+            rows = connection.execute(
+                f"SELECT number, {_COLUMNS} FROM deliveries WHERE refusal IS NULL ORDER BY number LIMIT ?",  # noqa: S608
+                (deliveries,),
+            )
+            for row in rows:
+                body_bytes -= len(row[4])
+                if found and body_bytes < 0:
+                    break
+                found.append(Spooled(row[0], _delivery(row[1:])))
+        return found
+
+    def remove(self, spooled: Sequence[Spooled]) -> None:
+        """Forget deliveries that the database has."""
+        with self._using() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(
+                "DELETE FROM deliveries WHERE number = ?", [(one.number,) for one in spooled]
+            )
+            connection.execute("COMMIT")
+
+    def set_aside(self, spooled: Spooled, refusal: str) -> None:
+        """Keep a delivery that the database will not take, so that it holds up no other."""
+        with self._using() as connection:
+            connection.execute(
+                "UPDATE deliveries SET refusal = ? WHERE number = ?", (refusal, spooled.number)
+            )
+
+    def depth(self) -> Depth:
+        """What it holds now."""
+        with self._using() as connection:
+            count, oldest = connection.execute(
+                "SELECT COUNT(*), MIN(received_at) FROM deliveries WHERE refusal IS NULL"
+            ).fetchone()
+            (refused,) = connection.execute(
+                "SELECT COUNT(*) FROM deliveries WHERE refusal IS NOT NULL"
+            ).fetchone()
+            used = _used_bytes(connection)
+        return Depth(count, used, None if oldest is None else datetime.fromisoformat(oldest), refused)
+
+    @contextmanager
+    def draining(self) -> Iterator[bool]:
+        """Whether this process may drain: one at a time, until the block is left or the process dies."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / LOCK).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+            yield True
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                connection = self._connection()
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+            except (sqlite3.Error, OSError) as error:
+                # The name of the error only: sqlite3 may quote what was to be written.
+                raise SpoolFailed(f"the spool in {self._folder} cannot be used ({_name(error)})") from None
+
+    def _connection(self) -> sqlite3.Connection:
+        if (
+            self._opened is None or self._opened[0] != os.getpid()
+        ):  # SQLite's connections do not survive a fork
+            self._opened = (os.getpid(), self._open())
+        return self._opened[1]
+
+    def _open(self) -> sqlite3.Connection:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = sqlite3.connect(
+            self._folder / FILE, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(_SCHEMA)
+        _flush(self._folder)
+        return connection
+
+
+def _used_bytes(connection: sqlite3.Connection) -> int:
+    size, pages, free = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_size", "page_count", "freelist_count")
+    )
+    return int(size * (pages - free))
+
+
+def _flush(folder: Path) -> None:
+    """Make the names of new files in `folder` survive a power cut, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _row(delivery: Delivery) -> tuple[object, ...]:
+    return (
+        delivery.delivery_id,
+        delivery.trace_id,
+        delivery.received_at.isoformat(),
+        delivery.body,
+        delivery.content_type,
+        json.dumps(delivery.headers),
+        delivery.credential,
+        int(delivery.signature_verified),
+    )
+
+
+def _delivery(row: Sequence[object]) -> Delivery:
+    delivery_id, trace_id, received_at, body, content_type, headers, credential, verified = row
+    assert isinstance(body, bytes)
+    return Delivery(
+        delivery_id=str(delivery_id),
+        trace_id=str(trace_id),
+        received_at=datetime.fromisoformat(str(received_at)),
+        body=body,
+        content_type=str(content_type),
+        headers=json.loads(str(headers)),
+        credential=str(credential),
+        signature_verified=bool(verified),
+    )
+
+
+def _name(error: Exception) -> str:
+    return (
+        getattr(error, "sqlite_errorname", None) or getattr(error, "strerror", None) or type(error).__name__
+    )

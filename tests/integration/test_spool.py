@@ -1,0 +1,237 @@
+"""The spool: what the database cannot take is on this machine's disk, and in the database once, in order, later."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import OperationalError
+
+from receiver.domain.delivery import Delivery, Outcome
+from receiver.errors import SpoolFailed, StorageUnavailable
+from receiver.ids import new_trace_id
+from receiver.runtime import Runtime
+from receiver.services.acceptance import Acceptance
+from receiver.services.drain import REFUSALS, Drainer
+from receiver.services.intake import Intake
+from receiver.storage.spool import FILE, Spool
+from receiver.storage.tables import deliveries, grafana_alerts, incidents
+from tests.builders import bodies
+from tests.fixtures.runtimes import RuntimeFactory
+
+MEGABYTE = 1024 * 1024
+
+
+class Away(Intake):
+    """An intake whose database answers nobody, as long as `away` says so."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self.away = True
+        self.asked = 0
+
+    def record(self, batch, *, may_be_stored=False):  # type: ignore[no-untyped-def]  # as the original
+        self.asked += 1
+        if self.away:
+            raise StorageUnavailable("away")
+        return super().record(batch, may_be_stored=may_be_stored)
+
+
+@pytest.fixture
+def intake(engine: Engine, make_runtime: RuntimeFactory) -> Away:
+    return Away(make_runtime(engine))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", 10 * MEGABYTE)
+
+
+@pytest.fixture
+def door(intake: Away, spool: Spool) -> Acceptance:
+    return Acceptance(intake, spool, 1.0)
+
+
+def delivery(intake: Intake, body: bytes) -> Delivery:
+    return intake.read(body, trace_id=new_trace_id(), headers={"User-Agent": "test"}, credential="bearer")
+
+
+def firing(name: str = "a") -> bytes:
+    return bodies.alertmanager([bodies.alert(name, service=name)])
+
+
+def resolved(name: str = "a") -> bytes:
+    alert = bodies.alert(name, status="resolved", service=name)
+    return bodies.alertmanager([alert])
+
+
+def stored(engine: Engine) -> list[bytes]:
+    with engine.connect() as connection:
+        rows = connection.execute(select(deliveries.c.body).order_by(deliveries.c.delivery_id))
+        return [bytes(body) for (body,) in rows]
+
+
+def test_a_delivery_survives_the_absence_of_the_database_unchanged(
+    engine: Engine, intake: Away, spool: Spool, door: Acceptance
+) -> None:
+    odd = b'\xff\xfe not json "\x00'
+    first, second = delivery(intake, firing()), delivery(intake, odd)
+    answer = door.accept(first)
+    assert (answer.outcome, answer.as_json()["alerts"]) == (Outcome.SPOOLED, {"received": 1})
+    assert door.accept(second).reason is not None
+    assert stored(engine) == [] and spool.depth().deliveries == 2
+    intake.away = False
+    assert Drainer(intake, spool).drain() == 2
+    assert sorted(stored(engine)) == sorted([firing(), odd])
+    assert spool.depth().deliveries == 0
+    with engine.connect() as connection:
+        row = (
+            connection.execute(select(deliveries).where(deliveries.c.delivery_id == first.delivery_id))
+            .mappings()
+            .one()
+        )
+        assert (row["trace_id"], row["credential"], row["headers"]) == (
+            first.trace_id,
+            "bearer",
+            first.headers,
+        )
+        assert row["received_at"] == first.received_at
+        assert connection.execute(select(func.count()).select_from(grafana_alerts)).scalar_one() == 1
+
+
+def test_nobody_waits_for_the_database_while_something_lies_in_the_spool(
+    intake: Away, door: Acceptance
+) -> None:
+    door.accept(delivery(intake, firing("a")))
+    asked = intake.asked
+    for name in "bcd":
+        assert door.accept(delivery(intake, firing(name))).outcome is Outcome.SPOOLED
+    assert intake.asked == asked
+
+
+def test_the_order_of_arrival_is_kept_when_the_database_is_back_before_the_spool_is_empty(
+    engine: Engine, intake: Away, spool: Spool, door: Acceptance
+) -> None:
+    door.accept(delivery(intake, firing()))
+    intake.away = False
+    # Stored at once, this would resolve nothing, and what fired before it would then stay open for ever.
+    assert door.accept(delivery(intake, resolved())).outcome is Outcome.SPOOLED
+    assert Drainer(intake, spool).drain() == 2
+    with engine.connect() as connection:
+        assert connection.execute(select(incidents.c.status)).scalars().all() == ["resolved"]
+    assert door.accept(delivery(intake, firing("b"))).outcome is Outcome.PROCESSED
+
+
+def test_what_the_database_has_already_is_not_stored_again(
+    engine: Engine, intake: Away, spool: Spool
+) -> None:
+    one = delivery(intake, firing())
+    spool.append([one])
+    intake.away = False
+    intake.record(
+        [one]
+    )  # its COMMIT came too late for the sender, or a drainer died before it could remove it
+    assert Drainer(intake, spool).drain() == 1
+    assert len(stored(engine)) == 1
+    with engine.connect() as connection:
+        assert connection.execute(select(incidents.c.alert_count)).scalars().all() == [1]
+
+
+def test_a_drainer_that_meets_an_absent_database_loses_nothing(intake: Away, spool: Spool) -> None:
+    spool.append([delivery(intake, firing())])
+    with pytest.raises(StorageUnavailable):
+        Drainer(intake, spool).drain()
+    assert spool.depth().deliveries == 1
+
+
+def test_only_one_process_drains(intake: Away, spool: Spool, tmp_path: Path) -> None:
+    intake.away = False
+    spool.append([delivery(intake, firing())])
+    with Spool(tmp_path / "spool", MEGABYTE).draining() as is_ours:
+        assert is_ours
+        assert Drainer(intake, spool).drain() == 0
+    assert Drainer(intake, spool).drain() == 1
+
+
+def test_a_delivery_that_the_database_will_not_take_holds_up_no_other_and_is_kept(
+    engine: Engine, make_runtime: RuntimeFactory, spool: Spool
+) -> None:
+    class Picky(Intake):
+        def record(self, batch, *, may_be_stored=False):  # type: ignore[no-untyped-def]  # as the original
+            if any(b"poison" in one.body for one in batch):
+                raise OperationalError("INSERT", {}, Exception("no"))
+            return super().record(batch, may_be_stored=may_be_stored)
+
+    picky = Picky(make_runtime(engine))
+    spool.append([delivery(picky, body) for body in (firing("a"), firing("poison"), firing("b"))])
+    drainer = Drainer(picky, spool)
+    for _ in range(REFUSALS - 1):
+        with pytest.raises(StorageUnavailable):
+            drainer.drain()
+    drainer.drain()
+    assert sorted(stored(engine)) == sorted([firing("a"), firing("b")])
+    depth = spool.depth()
+    assert (depth.deliveries, depth.refused) == (0, 1)
+
+
+def test_a_full_spool_refuses_and_what_it_holds_stays(intake: Away, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "small", 200_000)
+    door = Acceptance(intake, spool, 1.0)
+    padded = firing() + b" " * 5000
+    taken = 0
+    with suppress(StorageUnavailable):
+        while taken < 1000:
+            door.accept(delivery(intake, padded))
+            taken += 1
+    with pytest.raises(StorageUnavailable, match="neither"):
+        door.accept(delivery(intake, padded))
+    assert 0 < taken < 100
+    assert spool.depth().deliveries == taken
+
+
+def test_a_spool_that_cannot_be_written_is_told_and_the_database_still_serves(
+    intake: Away, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    door = Acceptance(intake, Spool(tmp_path / "file", MEGABYTE), 1.0)
+    with pytest.raises(StorageUnavailable):
+        door.accept(delivery(intake, firing()))
+    intake.away = False
+    assert door.accept(delivery(intake, firing())).outcome is Outcome.PROCESSED
+
+
+def test_what_is_in_the_spool_is_on_the_disk(tmp_path: Path, intake: Away) -> None:
+    spool = Spool(tmp_path / "spool", MEGABYTE)
+    spool.append([delivery(intake, firing())])
+    with sqlite3.connect(tmp_path / "spool" / FILE) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with spool._using() as own:
+        assert own.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL: each COMMIT waits for the disk
+
+
+def test_bodies_are_read_in_pieces_that_fit_into_memory(intake: Away, spool: Spool) -> None:
+    whole = [delivery(intake, b"x" * 1000) for _ in range(10)]
+    spool.append(whole)
+    assert len(spool.first(100, 3500)) == 3
+    assert len(spool.first(100, 10)) == 1
+    assert [one.delivery.delivery_id for one in spool.first(4, MEGABYTE)] == [
+        one.delivery_id for one in whole[:4]
+    ]
+
+
+def test_a_broken_file_is_an_error_that_says_so(tmp_path: Path, intake: Away) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / FILE).write_bytes(b"this is no database" * 1000)
+    with pytest.raises(SpoolFailed, match="cannot be used"):
+        Spool(tmp_path / "spool", MEGABYTE).append([delivery(intake, firing())])
+
+
+def test_the_same_delivery_may_be_put_in_twice(intake: Away, spool: Spool) -> None:
+    one = delivery(intake, firing())
+    spool.append([one])
+    spool.append([replace(one)])
+    assert spool.depth().deliveries == 1
