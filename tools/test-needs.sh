@@ -22,6 +22,21 @@ unpacked() {
   tools/apt-install.sh mariadb-server-core "for the tests' private MariaDB" \
     "set RECEIVER_TEST_DATABASE_URL to a server whose user may create databases"
 
+# Debian's program for checking a Redis file is the server itself under another name; this package starts no service.
+[ -n "${RECEIVER_TEST_REDIS_SERVER:-}" ] || has redis-server redis-check-rdb ||
+  tools/apt-install.sh redis-tools "for the tests' private Redis" "set RECEIVER_TEST_REDIS_SERVER to the server's path" ||
+  echo "set-up: the tests with a Redis will fail" >&2
+
+# The package of PostgreSQL's server starts a service, so it is only unpacked, with the library that initdb needs.
+postgresql() {
+  [ -z "${RECEIVER_TEST_POSTGRES:-}" ] && ! has postgres || return 0
+  [ -z "$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] || return 0
+  newest=$(apt-cache search --names-only '^postgresql-[0-9]+$' 2>/dev/null | cut -d' ' -f1 | sort -V | tail -n 1)
+  [ -n "$newest" ] && tools/fetch-debian.sh "$newest" && tools/fetch-debian.sh libpq5 ||
+    echo "set-up: put postgres on PATH or set RECEIVER_TEST_POSTGRES to its path, or the tests with it will fail" >&2
+}
+postgresql
+
 unpacked prometheus-alertmanager RECEIVER_TEST_ALERTMANAGER alertmanager prometheus-alertmanager
 unpacked prometheus RECEIVER_TEST_PROMETHEUS prometheus
 unpacked nginx RECEIVER_TEST_NGINX nginx

@@ -10,6 +10,16 @@ proxy, and ~/.netrc is not used. Addresses that users give are asked through a c
 
 from receiver.httpclient.address_guard import AddressGuard, Network
 from receiver.httpclient.client import HttpClient, encode
-from receiver.httpclient.response import Judge, Response, failure_of
+from receiver.httpclient.response import Judge, Response, failure_of, private_parts, quote
 
-__all__ = ["AddressGuard", "HttpClient", "Judge", "Network", "Response", "encode", "failure_of"]
+__all__ = [
+    "AddressGuard",
+    "HttpClient",
+    "Judge",
+    "Network",
+    "Response",
+    "encode",
+    "failure_of",
+    "private_parts",
+    "quote",
+]

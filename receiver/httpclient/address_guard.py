@@ -56,6 +56,7 @@ class AddressRefused(ReceiverError):
     """The host leads only to addresses that must not be reached; `reason` says why, and what would permit it."""
 
     def __init__(self, kind: str, setting: str) -> None:
+        self.kind = kind
         self.reason = f"the host's address is not public ({kind}); {setting} can permit its network"
         super().__init__(self.reason)
 

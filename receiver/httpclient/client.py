@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -19,7 +20,15 @@ from receiver.domain.loopback import is_loopback
 from receiver.errors import DeliveryFailed
 from receiver.httpclient.address_guard import AddressGuard, AddressRefused
 from receiver.httpclient.connection import Deadline, Session
-from receiver.httpclient.response import Judge, Response, failure_of, private_parts, read_text, retry_after
+from receiver.httpclient.response import (
+    LONGEST_BODY_BYTES,
+    Judge,
+    Response,
+    failure_of,
+    private_parts,
+    read_text,
+    retry_after,
+)
 from receiver.httpclient.transport import transport_failure
 
 USER_AGENT = f"alert-receiver/{__version__}"
@@ -62,6 +71,13 @@ class HttpClient:
         }
         self._clock = clock
         self._guard: AddressGuard | None = None
+        self._authority: Path | None = None
+        self._certificate: tuple[str, str] | None = None
+
+    @property
+    def limits(self) -> tuple[float, float, float]:
+        """Seconds to connect, to read, and altogether."""
+        return (*self._timeouts, self._total_seconds)
 
     def guarded(self, guard: AddressGuard) -> Self:
         """A client like this one for addresses that users give: it connects only where `guard` lets it.
@@ -70,6 +86,16 @@ class HttpClient:
         """
         client = copy.copy(self)
         client._guard = guard
+        return client
+
+    def trusting(self, authority: Path | None, certificate: tuple[Path, Path] | None = None) -> Self:
+        """A client like this one for a server whose certificate the authority in this file has signed.
+
+        `certificate`: the files of our own certificate and its key, where the server asks for one.
+        """
+        client = copy.copy(self)
+        client._authority = authority
+        client._certificate = (str(certificate[0]), str(certificate[1])) if certificate else None
         return client
 
     def post_json(
@@ -103,13 +129,21 @@ class HttpClient:
         return response
 
     def request(
-        self, method: str, url: str, *, payload: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        payload: Any = None,
+        headers: Mapping[str, str] | None = None,
+        largest_body_bytes: int = LONGEST_BODY_BYTES,
     ) -> Response:
         """Send one request, with `payload` as JSON unless it is None; return the answer, whatever its status.
 
+        What the answer's body has beyond `largest_body_bytes` is cut off.
         Raises DeliveryFailed if no whole answer came; `outcome_unknown` says whether the request may have arrived.
         """
-        return self._request(method, url, None if payload is None else encode(payload), headers)
+        body = None if payload is None else encode(payload)
+        return self._request(method, url, body, headers, largest_body_bytes=largest_body_bytes)
 
     def _request(
         self,
@@ -118,18 +152,26 @@ class HttpClient:
         body: bytes | None,
         headers: Mapping[str, str] | None,
         secrets: Sequence[str] = (),
+        largest_body_bytes: int = LONGEST_BODY_BYTES,
     ) -> Response:
         sent = {**self._headers, **(headers or {})}
         if body is not None:
-            sent["Content-Type"] = "application/json; charset=utf-8"
-        outcome = self._attempt(method, url, body, sent, private_parts(url, headers or {}, secrets))
+            sent.setdefault("Content-Type", "application/json; charset=utf-8")
+        private = private_parts(url, headers or {}, secrets)
+        outcome = self._attempt(method, url, body, sent, private, largest_body_bytes)
         if isinstance(outcome, DeliveryFailed):
             # Raised here and not in an `except`: the library's exception, which quotes the address, is no context.
             raise outcome
         return outcome
 
     def _attempt(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str], private: tuple[str, ...]
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        private: tuple[str, ...],
+        largest_body_bytes: int,
     ) -> Response | DeliveryFailed:
         direct = self._guard is not None or is_loopback(_host(url))
         with Deadline(self._total_seconds, self._guard) as deadline, Session() as session:
@@ -142,10 +184,12 @@ class HttpClient:
                     auth=_auth(url),
                     timeout=self._timeouts,
                     proxies=dict(_NO_PROXY) if direct else None,
+                    verify=str(self._authority) if self._authority else None,
+                    cert=self._certificate,
                     allow_redirects=False,
                     stream=True,
                 )
-                return self._response(answer, deadline, private)
+                return self._response(answer, deadline, private, largest_body_bytes)
             except AddressRefused as refused:
                 return DeliveryFailed(refused.reason, permanent=True)
             # RequestException is an OSError; a ValueError is an address that cannot be taken apart.
@@ -153,9 +197,13 @@ class HttpClient:
                 return transport_failure(error, deadline, self._timeouts)
 
     def _response(
-        self, answer: requests.Response, deadline: Deadline, private: tuple[str, ...]
+        self,
+        answer: requests.Response,
+        deadline: Deadline,
+        private: tuple[str, ...],
+        largest_body_bytes: int,
     ) -> Response | DeliveryFailed:
-        text, whole = read_text(answer)
+        text, whole = read_text(answer, largest_body_bytes)
         wait = retry_after(answer.headers.get("Retry-After", ""), self._clock())
         response = Response(answer.status_code, answer.headers, text, wait, private)
         if response.is_success and (deadline.expired or not whole):

@@ -24,7 +24,7 @@ SHORTEST_SECRET = 6
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. `text` is its body as UTF-8, cut to 64 KiB; `private` what an excerpt of it must not repeat."""
+    """An answer. `text` is its body as UTF-8, cut where it was too long; `private` what no excerpt must repeat."""
 
     status: int
     headers: Mapping[str, str]
@@ -99,12 +99,12 @@ def private_parts(url: str, headers: Mapping[str, str], secrets: Sequence[str] =
     return tuple(sorted((part for part in found if len(part) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
-def read_text(answer: requests.Response) -> tuple[str, bool]:
-    """The body as UTF-8, cut to 64 KiB, and whether it reached its end, or the cut, in good order."""
+def read_text(answer: requests.Response, longest_bytes: int = LONGEST_BODY_BYTES) -> tuple[str, bool]:
+    """The body as UTF-8, cut to `longest_bytes`, and whether it reached its end, or the cut, in good order."""
     body, whole = b"", True
     try:
-        while len(body) < LONGEST_BODY_BYTES:
-            chunk = answer.raw.read(LONGEST_BODY_BYTES - len(body), decode_content=False)
+        while len(body) < longest_bytes:
+            chunk = answer.raw.read(longest_bytes - len(body), decode_content=False)
             if not chunk:
                 break
             body += chunk

@@ -33,6 +33,13 @@ class Conversation:
             body += self._receive()
         return head + b"\r\n\r\n" + body
 
+    def receive(self, least: int) -> bytes:
+        """What comes, at least so many bytes."""
+        data = b""
+        while len(data) < least:
+            data += self._receive()
+        return data
+
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
 

@@ -11,6 +11,8 @@ SCRATCH = ROOT / "var" / "test"
 
 # Servers that live outside an ordinary user's PATH on Debian, and Homebrew's folder.
 _MORE_PATH = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
+# Debian keeps each release of PostgreSQL in a folder of its own.
+_POSTGRESQL = "/usr/lib/postgresql"
 _DEBIAN = ROOT / "var" / "tools"
 
 _FETCH = "run tools/fetch-debian.sh {0}, put it on PATH, or set RECEIVER_TEST_{1} to its path"
@@ -22,6 +24,11 @@ _KNOWN = {
         _FETCH.format("prometheus-alertmanager", "ALERTMANAGER"),
     ),
     "nginx": (("nginx",), _FETCH.format("nginx", "NGINX")),
+    "postgres": (("postgres",), "install postgresql, or set RECEIVER_TEST_POSTGRES to the server's path"),
+    "redis-server": (
+        ("redis-server", "redis-check-rdb"),
+        "install redis-tools, or set RECEIVER_TEST_REDIS_SERVER to the server's path",
+    ),
     "prometheus": (("prometheus",), _FETCH.format("prometheus", "PROMETHEUS")),
 }
 
@@ -35,7 +42,7 @@ def find(name: str) -> Path | None:
 
     MissingTool if that variable names what cannot be run.
     """
-    variable = f"RECEIVER_TEST_{name.upper()}"
+    variable = f"RECEIVER_TEST_{name.upper().replace('-', '_')}"
     given = os.environ.get(variable)
     if given and not os.access(given, os.X_OK):
         raise MissingTool(f"{variable} is {given}, and that is no program")
@@ -43,9 +50,15 @@ def find(name: str) -> Path | None:
         return Path(given)
     commands, _ = _KNOWN[name]
     fetched = map(str, _DEBIAN.glob("*/usr/*bin"))
-    path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATH, *fetched])
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_MORE_PATH, *fetched, *_postgresql()])
     found = (shutil.which(command, path=path) for command in commands)
     return next((Path(place) for place in found if place), None)
+
+
+def _postgresql() -> list[str]:
+    """The folders of its releases, the latest first; also of one that was only unpacked."""
+    places = [*Path(_POSTGRESQL).glob("*/bin"), *_DEBIAN.glob("*" + _POSTGRESQL + "/*/bin")]
+    return sorted(map(str, places), reverse=True)
 
 
 def is_fetched(program: Path) -> bool:
