@@ -34,12 +34,33 @@ class NotificationState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BundledIncident:
+    """One incident among several that a single message tells of."""
+
+    incident_id: str
+    number: int
+    title: str
+    severity: str
+    priority: str
+    service: str = ""
+    opened_at: datetime | None = None
+    incident_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """Everything a channel may show. Texts are as the sender wrote them: each channel escapes and cuts for itself.
 
     `links` maps runbook, dashboard, panel, silence and source to http(s) addresses, as far as they are known.
     `changes` says in short phrases what is new since the last message. Updates are counted by `sequence`; together with
     the incident and the template it names the message, also when it has to be sent again.
+
+    `details` are short lines about the occasion itself (which action, its plan, its error; which step of an
+    escalation), `diagnostics` what was measured. `action_id` is the action that the message is about, if any.
+    `wording` names texts of the user's own that are shown instead of the usual ones. `thread_ref` is what this
+    channel answered (Receipt.provider_ref) to the first message of this incident. `may_have_been_sent`: an earlier
+    attempt at this very message has an unknown end, so a channel that can look for it should. A `bundle` tells of
+    `incidents`; its `incident_id` is the bundle's own name, its number 0.
     """
 
     template: Template
@@ -65,11 +86,18 @@ class Notification:
     changes: tuple[str, ...] = ()
     incident_url: str = ""
     sequence: int = 0
+    details: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
+    action_id: str = ""
+    wording: str = ""
+    thread_ref: str = ""
+    may_have_been_sent: bool = False
+    incidents: tuple[BundledIncident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a channel's service answered to a message that it took."""
+    """What a channel's service answered to a message that it took. `detail` also says if a template was left out."""
 
     detail: str = ""
     provider_ref: str = ""

@@ -39,13 +39,29 @@ def headline(n: Notification) -> str:
         case Template.ACKNOWLEDGED:
             return f"{number(n)} has been acknowledged by {one_line(n.acknowledged_by, _VALUE) or 'somebody'}"
         case Template.RESOLVED:
-            return f"{number(n)} is resolved" + (f" after {_lasted(n)}" if n.resolved_at else "")
+            return f"{number(n)} is resolved" + (f" after {lasted(n)}" if n.resolved_at else "")
         case Template.TEST:
             return "Test message from alert receiver"
+        case Template.ESCALATED:
+            return f"{number(n)} is escalated"
+        case Template.ACTION_FAILED:
+            return f"An action for {number(n)} has failed"
+        case Template.ACTION_COMPLETED:
+            return f"An action for {number(n)} is done"
+        case Template.APPROVAL_NEEDED:
+            return f"An action for {number(n)} needs approval"
+        case Template.DIAGNOSED:
+            return f"{number(n)} has been diagnosed"
+        case Template.REMINDER:
+            return f"{number(n)} still needs somebody: its mitigation has failed"
+        case Template.BUNDLE:
+            return title(n, _VALUE)
 
 
 def facts(n: Notification) -> list[tuple[str, str]]:
-    """Pairs of name and value; what has no value is left out."""
+    """Pairs of name and value; what has no value is left out. A bundle has none: it is no incident."""
+    if n.template is Template.BUNDLE:
+        return []
     by_itself = n.resolved_by in ("", RESOLVED_BY_ALERT)
     found = [
         ("Severity", f"{n.severity} · {n.priority}"),
@@ -69,6 +85,8 @@ def facts(n: Notification) -> list[tuple[str, str]]:
 
 def links(n: Notification) -> Iterator[tuple[str, str]]:
     """Label and address of every link that is fit to be shown; a silence is of no use once all is over."""
+    if n.template is Template.BUNDLE:
+        return
     wanted = [(f"Open {number(n)}", n.incident_url)]
     wanted += [(label, n.links.get(name, "")) for name, label in _LINK_LABELS.items()]
     for label, url in wanted:
@@ -76,5 +94,6 @@ def links(n: Notification) -> Iterator[tuple[str, str]]:
             yield label, url
 
 
-def _lasted(n: Notification) -> str:
+def lasted(n: Notification) -> str:
+    """How long the incident took, empty while it goes on."""
     return duration(n.resolved_at - n.opened_at) if n.resolved_at else ""

@@ -13,8 +13,10 @@ from receiver.domain.notification import Notification, Receipt, Template
 from receiver.domain.severity import Severity
 from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient, Response, failure_of
-from receiver.notifiers.facts import facts, headline, links, number, title
+from receiver.notifiers.facts import facts, links, number
 from receiver.notifiers.plain_text import one_line, paragraph
+from receiver.notifiers.template_files import PAGERDUTY_SUMMARY
+from receiver.notifiers.texts import SHIPPED_TEXTS, Texts, Wording, shipped_wording
 
 _ACTIONS = {
     Template.OPENED: "trigger",
@@ -22,6 +24,8 @@ _ACTIONS = {
     Template.ACKNOWLEDGED: "acknowledge",
     Template.RESOLVED: "resolve",
     Template.TEST: "trigger",
+    # Whom the steps before did not reach: where the incident is known already, it calls nobody again.
+    Template.ESCALATED: "trigger",
 }
 _TEST_KEY = "alert-receiver-test"
 _SUMMARY = 1024  # PagerDuty's limit; a whole event may have 512 kB, of which ours never need a tenth
@@ -33,9 +37,13 @@ class PagerDuty:
     """Sends events for the service that belongs to `routing_key`, which is a secret."""
 
     name = "pagerduty"
-    templates = frozenset({Template.OPENED, Template.UPDATED, Template.ACKNOWLEDGED, Template.RESOLVED})
+    # The others have no event: a trigger would call people, for an incident that may be over, too.
+    templates = frozenset(_ACTIONS) - {Template.TEST}
 
-    def __init__(self, routing_key: str, events_url: str, http: HttpClient) -> None:
+    def __init__(
+        self, routing_key: str, events_url: str, http: HttpClient, texts: Texts = SHIPPED_TEXTS
+    ) -> None:
+        self._texts = texts
         self._routing_key = routing_key
         self._url = f"{events_url}/v2/enqueue"
         self._http = http
@@ -45,9 +53,12 @@ class PagerDuty:
 
         Raises DeliveryFailed.
         """
-        body = {"routing_key": self._routing_key, **event(notification)}
+        if notification.template not in _ACTIONS:
+            raise DeliveryFailed(f"PagerDuty has no event for {notification.template}", permanent=True)
+        wording = self._texts.of(notification)
+        body = {"routing_key": self._routing_key, **event(notification, wording)}
         response = self._http.post_json(self._url, body, judge=verdict, secrets=[self._routing_key])
-        return Receipt(detail=response.excerpt(), provider_ref=dedup_key(notification))
+        return Receipt(detail=wording.receipt(response.excerpt()), provider_ref=dedup_key(notification))
 
 
 def dedup_key(n: Notification) -> str:
@@ -55,11 +66,11 @@ def dedup_key(n: Notification) -> str:
     return _TEST_KEY if n.template is Template.TEST else n.incident_id
 
 
-def event(n: Notification) -> dict[str, Any]:
-    """The event without its routing key. Pure."""
+def event(n: Notification, wording: Wording | None = None) -> dict[str, Any]:
+    """The event without its routing key. Pure. `wording` has its texts, by default the shipped ones."""
     place = " / ".join(filter(None, (one_line(part, 80) for part in (n.cluster, n.namespace, n.service))))
     payload = {
-        "summary": _summary(n),
+        "summary": one_line((wording or shipped_wording(n)).render(PAGERDUTY_SUMMARY).text, _SUMMARY),
         "source": one_line(place, _SOURCE) or "unknown",
         "severity": n.severity if n.severity in tuple(Severity) else Severity.WARNING.value,
         "timestamp": isoformat(n.opened_at),
@@ -80,17 +91,11 @@ def event(n: Notification) -> dict[str, Any]:
     return found
 
 
-def _summary(n: Notification) -> str:
-    if n.template is Template.TEST:
-        return f"{headline(n)}: please resolve it"
-    head = f"[{one_line(n.priority, 10)}] {number(n)} "
-    return head + title(n, _SUMMARY - len(head))
-
-
 def _details(n: Notification) -> dict[str, str]:
     found = dict(facts(n))
     found["Summary"] = paragraph(n.summary, _DETAILS)
-    found["Changes"] = paragraph("\n".join(n.changes), _DETAILS)
+    found["Changes"] = paragraph("\n".join((*n.changes, *n.details)), _DETAILS)
+    found["Diagnostics"] = paragraph("\n".join(n.diagnostics), _DETAILS)
     return {name: value for name, value in found.items() if value}
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from receiver.domain.mail_server import MailServer
@@ -13,7 +15,19 @@ class ChannelSettings(Protocol):
     """The part of the settings that is which the registry reads (receiver.config.Settings has it all)."""
 
     @property
+    def channels(self) -> tuple[str, ...]: ...
+    @property
+    def templates_dir(self) -> Path | None: ...
+    @property
     def slack_webhook_url(self) -> str | None: ...
+    @property
+    def slack_bot_token(self) -> str | None: ...
+    @property
+    def slack_channel(self) -> str | None: ...
+    @property
+    def slack_api_url(self) -> str: ...
+    @property
+    def apprise_urls(self) -> Mapping[str, str]: ...
     @property
     def pagerduty_routing_key(self) -> str | None: ...
     @property

@@ -8,6 +8,7 @@ from receiver.domain.notification import Notification, Receipt, Template
 from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient, Response, failure_of
 from receiver.notifiers.slack_blocks import payload
+from receiver.notifiers.texts import SHIPPED_TEXTS, Texts
 
 
 class SlackWebhook:
@@ -15,19 +16,21 @@ class SlackWebhook:
 
     name = "slack"
     # No acknowledgements: whoever acknowledged knows it, and an incoming webhook cannot change an earlier message.
-    templates = frozenset({Template.OPENED, Template.UPDATED, Template.RESOLVED})
+    templates = frozenset(Template) - {Template.TEST, Template.ACKNOWLEDGED}
 
-    def __init__(self, url: str, http: HttpClient) -> None:
+    def __init__(self, url: str, http: HttpClient, texts: Texts = SHIPPED_TEXTS) -> None:
         self._url = url
         self._http = http
+        self._texts = texts
 
     def send(self, notification: Notification) -> Receipt:
         """Post one message. Slack knows no idempotency key: sent twice, it stands there twice.
 
         Raises DeliveryFailed.
         """
-        response = self._http.post_json(self._url, payload(notification), judge=verdict)
-        return Receipt(detail=response.text.strip())
+        wording = self._texts.of(notification)
+        response = self._http.post_json(self._url, payload(notification, wording), judge=verdict)
+        return Receipt(detail=wording.receipt(response.text.strip()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ Everything that matters stands in the blocks. The attachment below them only giv
 calls attachments secondary and may fold them. Links are links and no buttons: a click on a button shows a warning in
 Slack unless the app has a request URL for interactivity, which an incoming webhook need not have.
 
-Limits: https://docs.slack.dev/reference/block-kit/blocks. Slack also refuses messages whose blocks have some 13,000
-characters together (msg_blocks_too_long, in no document); the limits below keep a message under 9,000.
+What is said comes from templates (texts.py); the form, the facts and the links are made here, within Slack's limits
+whatever a template gives: https://docs.slack.dev/reference/block-kit/blocks. Slack also refuses messages whose
+blocks have some 13,000 characters together (msg_blocks_too_long, in no document); those below stay under 11,000.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from slack_sdk.models.attachments import BlockAttachment
@@ -23,46 +24,54 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from receiver.domain.incident import ID_PREFIX, RESOLVED_BY_ALERT
+from receiver.domain.incident import RESOLVED_BY_ALERT
 from receiver.domain.notification import Notification, Template
-from receiver.notifiers.plain_text import clean, duration
-from receiver.notifiers.slack_text import code, line, lines, link, moment, size
+from receiver.notifiers.facts import lasted, links
+from receiver.notifiers.slack_text import (
+    code,
+    line,
+    lines,
+    link,
+    moment,
+    mrkdwn,
+    shortened,
+    size,
+    unescape,
+)
+from receiver.notifiers.template_files import SLACK_PHONE, SLACK_TEXT, SLACK_TITLE, Part
+from receiver.notifiers.texts import Wording, shipped_wording
+from receiver.notifiers.view import TITLE
 
-_EMOJI = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 _COLOUR = {"critical": "#D0021B", "error": "#F5741D", "warning": "#F2C744", "info": "#3B88C3"}
-_RESOLVED_COLOUR = "#2EB67D"
+_GOOD_COLOUR = "#2EB67D"
 _UNKNOWN_COLOUR = "#8D8D8D"
 
 _HEADER = 150
 _FALLBACK = 300
-_TITLE = 500
-_SUMMARY = 1500
-_SUMMARY_AGAIN = 300
-_CHANGES, _CHANGE = 8, 150
+_TEXT = 2900
 _VALUE = 200
 _LINKS = 3000
-
-# Most useful first: what does not fit is left out from the end. A silence is of no use once all is over.
-_LINK_LABELS = {
-    "runbook": "Runbook",
-    "dashboard": "Dashboard",
-    "panel": "Panel",
-    "silence": "Silence",
-    "source": "Source",
+_UNCUT = 100_000
+# Messages that are about no single incident.
+_IDENTITIES: Mapping[Template, str] = {
+    Template.TEST: "No incident belongs to it.",
+    Template.BUNDLE: "Told together, because many came at once.",
 }
 
-TEST_TEXT = "Test message from alert receiver"
 
-
-def payload(notification: Notification) -> dict[str, Any]:
-    """The JSON body to post for `notification`."""
-    fallback, blocks, colour = _MESSAGES[notification.template](notification)
-    identity = (
-        "No incident belongs to it." if notification.template is Template.TEST else _identity(notification)
-    )
-    footer = BlockAttachment(color=colour, blocks=[ContextBlock(elements=[_mrkdwn(identity)])])
+def payload(notification: Notification, wording: Wording | None = None) -> dict[str, Any]:
+    """The JSON body to post for `notification`, with the texts of `wording`, by default the shipped ones."""
+    wording = wording or shipped_wording(notification)
+    blocks = [
+        *_headline(wording, notification),
+        *_text(wording),
+        *_facts(_FACTS.get(notification.template, _situation)(notification)),
+        *_links(notification),
+    ]
+    identity = _IDENTITIES.get(notification.template) or f"Incident {code(notification.incident_id, _VALUE)}"
+    footer = BlockAttachment(color=_colour(notification), blocks=[ContextBlock(elements=[_mrkdwn(identity)])])
     return {
-        "text": fallback,
+        "text": _fitted(wording, SLACK_PHONE, notification, _FALLBACK),
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
@@ -71,34 +80,38 @@ def payload(notification: Notification) -> dict[str, Any]:
     }
 
 
-_Message = tuple[str, list[Block], str]
+def _headline(wording: Wording, n: Notification) -> Iterator[Block]:
+    """The header and, where that has not the whole title, the title below it."""
+    header = _fitted(wording, SLACK_TITLE, n, _HEADER)
+    yield HeaderBlock(text=_plain_text(header))
+    title = line(n.title, TITLE)
+    if title not in header and n.template not in _IDENTITIES:
+        yield SectionBlock(text=_plain_text(title))
 
 
-def _opened(n: Notification) -> _Message:
-    head = f"{_emoji(n)} {_line(n.priority, 10)} · {_number(n)}"
-    blocks = [*_headline(head, n), *_summary(n, _SUMMARY), _facts(_situation(n)), *_links(n)]
-    return _fallback(f"{head}: ", n), blocks, _COLOUR.get(n.severity, _UNKNOWN_COLOUR)
+def _fitted(wording: Wording, part: Part, n: Notification, limit: int) -> str:
+    """One line of at most `limit`. Where it is longer, the title in it gives way, so that what follows it stays."""
+    text = line(wording.render(part).text, _UNCUT)
+    excess = size(text) - limit
+    room = size(line(n.title, TITLE)) - excess
+    if excess > 0 and room > 0:
+        text = line(wording.render(part, title=shortened(n.title, room)).text, _UNCUT)
+    return text if size(text) <= limit else line(unescape(text), limit)
 
 
-def _updated(n: Notification) -> _Message:
-    head = f"{_emoji(n)} Update · {_line(n.priority, 10)} · {_number(n)}"
-    news = "\n".join(f"• {line(change, _CHANGE)}" for change in n.changes[:_CHANGES] if clean(change))
-    facts = [*_situation(n), ("Last alert", moment(n.last_seen_at))]
-    blocks = [*_headline(head, n), *_plain(news), *_summary(n, _SUMMARY_AGAIN), _facts(facts), *_links(n)]
-    return _fallback(f"{head}: ", n), blocks, _COLOUR.get(n.severity, _UNKNOWN_COLOUR)
+def _text(wording: Wording) -> Iterator[Block]:
+    found = wording.render(SLACK_TEXT)
+    if found.format == "mrkdwn":
+        text = mrkdwn(found.text, _TEXT)
+        yield from [SectionBlock(text=_mrkdwn(text))] if text else []
+        return
+    text = lines(found.text, _TEXT)
+    yield from [SectionBlock(text=_plain_text(text))] if text else []
 
 
-def _acknowledged(n: Notification) -> _Message:
-    head = f"👀 Acknowledged · {_number(n)}"
-    blocks = [*_headline(head, n), _facts(_situation(n)), *_links(n)]
-    return _fallback(f"{head}: ", n), blocks, _COLOUR.get(n.severity, _UNKNOWN_COLOUR)
-
-
-def _resolved(n: Notification) -> _Message:
-    head = f"✅ Resolved · {_number(n)}"
-    after = duration(n.resolved_at - n.opened_at) if n.resolved_at else ""
-    facts = [
-        ("Duration", after),
+def _resolution(n: Notification) -> list[tuple[str, str]]:
+    return [
+        ("Duration", lasted(n)),
         ("Resolved by", _resolver(n)),
         ("Severity", _severity(n)),
         ("Alerts", _alerts(n)),
@@ -107,39 +120,14 @@ def _resolved(n: Notification) -> _Message:
         ("Opened", moment(n.opened_at)),
         ("Resolved", moment(n.resolved_at) if n.resolved_at else ""),
     ]
-    blocks = [*_headline(head, n), _facts(facts), *_links(n, leave_out="silence")]
-    return _fallback(f"{head}{' after ' + after if after else ''}: ", n), blocks, _RESOLVED_COLOUR
 
 
-def _test(_: Notification) -> _Message:
-    blocks: list[Block] = [
-        HeaderBlock(text=_plain_text(f"🧪 {TEST_TEXT}")),
-        *_plain("If you can read this, messages about incidents arrive here. There is nothing to do."),
-    ]
-    return f"🧪 {TEST_TEXT}", blocks, _COLOUR["info"]
+def _going_on(n: Notification) -> list[tuple[str, str]]:
+    return [*_situation(n), ("Last alert", moment(n.last_seen_at))]
 
 
-_MESSAGES: dict[Template, Callable[[Notification], _Message]] = {
-    Template.OPENED: _opened,
-    Template.UPDATED: _updated,
-    Template.ACKNOWLEDGED: _acknowledged,
-    Template.RESOLVED: _resolved,
-    Template.TEST: _test,
-}
-
-
-def _headline(head: str, n: Notification) -> Iterator[Block]:
-    """The header and, where it is too short for the title, the title again below it."""
-    room = _HEADER - size(head) - size(" · ")
-    title = _title(n, room)
-    yield HeaderBlock(text=_plain_text(f"{head} · {title}"))
-    if title != _title(n, _TITLE):
-        yield from _plain(_title(n, _TITLE))
-
-
-def _summary(n: Notification, limit: int) -> Iterator[Block]:
-    if clean(n.summary) != clean(n.title):
-        yield from _plain(lines(n.summary, limit))
+def _nothing(_: Notification) -> list[tuple[str, str]]:
+    return []
 
 
 def _situation(n: Notification) -> list[tuple[str, str]]:
@@ -174,16 +162,15 @@ def _alerts(n: Notification) -> str:
     return f"{n.alert_count} received, {n.firing_count or 'none'} firing"
 
 
-def _facts(facts: list[tuple[str, str]]) -> SectionBlock:
+def _facts(facts: list[tuple[str, str]]) -> Iterator[Block]:
     """Pairs of name and value in two columns; what has no value is left out."""
-    return SectionBlock(fields=[_mrkdwn(f"*{name}*\n{value}") for name, value in facts if value])
+    if facts:
+        yield SectionBlock(fields=[_mrkdwn(f"*{name}*\n{value}") for name, value in facts if value])
 
 
-def _links(n: Notification, leave_out: str = "") -> Iterator[Block]:
-    wanted = [(n.incident_url, f"Open {_number(n)}")]
-    wanted += [(n.links.get(name, ""), label) for name, label in _LINK_LABELS.items() if name != leave_out]
+def _links(n: Notification) -> Iterator[Block]:
     text = ""
-    for url, label in wanted:
+    for label, url in links(n) if n.template not in _IDENTITIES else ():
         found = link(url, label)
         longer = f"{text}  ·  {found}" if text else found or ""
         if found and size(longer) <= _LINKS:
@@ -192,37 +179,17 @@ def _links(n: Notification, leave_out: str = "") -> Iterator[Block]:
         yield SectionBlock(text=_mrkdwn(text))
 
 
-def _identity(n: Notification) -> str:
-    return f"Incident {code(n.incident_id, _VALUE)}"
-
-
-def _fallback(head: str, n: Notification) -> str:
-    """What a phone shows: the headline, then where it happens."""
-    where = line(" / ".join(filter(None, map(clean, (n.service, n.cluster, n.namespace)))), 90)
-    tail = f" ({where})" if where else ""
-    return f"{head}{_title(n, _FALLBACK - size(head) - size(tail))}{tail}"
-
-
-def _title(n: Notification, limit: int) -> str:
-    return line(n.title, limit) or "(no title)"
-
-
-def _number(n: Notification) -> str:
-    return f"{ID_PREFIX}{n.number}"
-
-
-def _emoji(n: Notification) -> str:
-    return _EMOJI.get(n.severity, "⚪")
+def _colour(n: Notification) -> str:
+    if n.template in (Template.RESOLVED, Template.ACTION_COMPLETED):
+        return _GOOD_COLOUR
+    if n.template in _IDENTITIES:
+        return _COLOUR["info"]
+    return _COLOUR.get(n.severity, _UNKNOWN_COLOUR)
 
 
 def _line(text: str, limit: int) -> str:
     """A word of our own that stands outside of a code span; a label's text where somebody's rules let one through."""
     return line("".join(c for c in text if c not in "*_~`"), limit) or "unknown"
-
-
-def _plain(text: str) -> Iterator[Block]:
-    if text:
-        yield SectionBlock(text=_plain_text(text))
 
 
 def _plain_text(text: str) -> PlainTextObject:
@@ -231,3 +198,12 @@ def _plain_text(text: str) -> PlainTextObject:
 
 def _mrkdwn(text: str) -> MarkdownTextObject:
     return MarkdownTextObject(text=text, verbatim=True)  # no guessing at addresses, channels and names
+
+
+_FACTS: Mapping[Template, Callable[[Notification], list[tuple[str, str]]]] = {
+    Template.UPDATED: _going_on,
+    Template.REMINDER: _going_on,
+    Template.RESOLVED: _resolution,
+    Template.TEST: _nothing,
+    Template.BUNDLE: _nothing,
+}

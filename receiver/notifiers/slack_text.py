@@ -14,11 +14,18 @@ from receiver.clock import as_utc
 from receiver.notifiers.plain_text import clean, is_web_link
 
 _UNIT = re.compile(r"&(?:amp|lt|gt);|.", re.DOTALL)
+# What cannot be cut in two in Slack's own notation: a link, a mention, a date.
+_MRKDWN_UNIT = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|.", re.DOTALL)
 
 
 def escape(text: str) -> str:
     """`text` with Slack's three control characters as entities."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unescape(text: str) -> str:
+    """What `escape` was given."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def size(text: str) -> int:
@@ -34,6 +41,17 @@ def lines(text: str, limit: int) -> str:
 def line(text: str, limit: int) -> str:
     """The same in one line."""
     return _cut(" ".join(clean(text).split()), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """One line, not escaped, but cut so that it is no longer than `limit` once it is."""
+    return unescape(line(text, limit))
+
+
+def mrkdwn(text: str, limit: int) -> str:
+    """Text in Slack's own notation, cleaned and cut to `limit` without breaking a link or an entity."""
+    cleaned = clean(text)
+    return cleaned if size(cleaned) <= limit else _kept(_MRKDWN_UNIT, cleaned, limit)
 
 
 def code(text: str, limit: int) -> str:
@@ -60,12 +78,14 @@ def moment(when: datetime) -> str:
 def _cut(text: str, limit: int) -> str:
     """`text` escaped, in at most `limit` units, without half an entity at its end; `…` tells that something is gone."""
     escaped = escape(text[: limit + 1])  # longer than the limit already when something is left behind here
-    if size(escaped) <= limit:
-        return escaped
+    return escaped if size(escaped) <= limit else _kept(_UNIT, escaped, limit)
+
+
+def _kept(units: re.Pattern[str], text: str, limit: int) -> str:
     kept, room = [], limit - 1
-    for unit in _UNIT.findall(escaped):
-        room -= size(unit)
+    for unit in units.finditer(text):
+        room -= size(unit[0])
         if room < 0:
             break
-        kept.append(unit)
+        kept.append(unit[0])
     return "".join(kept).rstrip(" \n\u200c\u200d\ufe0f") + "…"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from receiver.clock import Clock, as_utc, isoformat, utc_now
-from receiver.domain.notification import Notification, Receipt, Template
+from receiver.domain.incident import ID_PREFIX, is_open
+from receiver.domain.notification import BundledIncident, Notification, Receipt, Template
 from receiver.domain.signing_key import parse_signing_key
 from receiver.httpclient import HttpClient, encode
 from receiver.notifiers.facts import number
@@ -23,6 +24,15 @@ VERSION = "1"
 _LINE = 500
 _TEXT = 4000
 _CHANGES = 20
+_DETAILS, _DETAIL = 12, 300
+_BUNDLED, _BUNDLED_LINE = 50, 150
+# What is not `incident.` and the occasion.
+_TYPES: Mapping[Template, str] = {
+    Template.TEST: "test",
+    Template.ACTION_FAILED: "action.failed",
+    Template.ACTION_COMPLETED: "action.completed",
+    Template.APPROVAL_NEEDED: "action.approval_needed",
+}
 
 
 class Webhook:
@@ -32,7 +42,8 @@ class Webhook:
     """
 
     name = "webhook"
-    templates = frozenset({Template.OPENED, Template.UPDATED, Template.ACKNOWLEDGED, Template.RESOLVED})
+    # Never bundled: a program wants each incident by itself.
+    templates = frozenset(Template) - {Template.TEST, Template.BUNDLE}
 
     def __init__(self, url: str, secrets: Sequence[str], http: HttpClient, clock: Clock = utc_now) -> None:
         self._url = url
@@ -72,12 +83,35 @@ def signature(key: bytes, id_: str, timestamp: int, body: bytes) -> str:
 
 def document(n: Notification) -> dict[str, Any]:
     """The body. Within a version fields may be added, none changes its meaning. Pure."""
-    is_test = n.template is Template.TEST
+    kind = _TYPES.get(n.template, f"incident.{n.template.value}")
+    data: dict[str, Any] = {
+        "incident": _incident(n),
+        "changes": [one_line(one, _LINE) for one in n.changes[:_CHANGES]],
+        "details": [one_line(one, _DETAIL) for one in n.details[:_DETAILS]],
+        "diagnostics": [one_line(one, _DETAIL) for one in n.diagnostics[:_DETAILS]],
+        "action_id": one_line(n.action_id, 64) or None,
+    }
+    if n.template is Template.BUNDLE:
+        kind = f"incidents.{'opened' if is_open(n.status) else 'resolved'}"
+        data = {"incidents": [_bundled(one) for one in n.incidents[:_BUNDLED]]}
     return {
         "version": VERSION,
-        "type": "test" if is_test else f"incident.{n.template.value}",
+        "type": kind,
         "timestamp": isoformat(_happened_at(n)),
-        "data": {"incident": _incident(n), "changes": [one_line(one, _LINE) for one in n.changes[:_CHANGES]]},
+        "data": data,
+    }
+
+
+def _bundled(one: BundledIncident) -> dict[str, Any]:
+    return {
+        "incident_id": one_line(one.incident_id, _BUNDLED_LINE),
+        "number": f"{ID_PREFIX}{one.number}",
+        "title": one_line(one.title, _BUNDLED_LINE),
+        "severity": one_line(one.severity, _BUNDLED_LINE),
+        "priority": one_line(one.priority, _BUNDLED_LINE),
+        "service": one_line(one.service, _BUNDLED_LINE),
+        "opened_at": isoformat(one.opened_at),
+        "url": one.incident_url if is_web_link(one.incident_url) else None,
     }
 
 

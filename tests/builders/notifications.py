@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from receiver.domain.notification import Notification, Template
+from receiver.domain.notification import BundledIncident, Notification, Template
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 FIRING = Notification(
@@ -27,6 +27,7 @@ FIRING = Notification(
     links={"runbook": "https://wiki.example/x"},
     incident_url="https://receiver.example/incidents/4711",
 )
+ACTING = replace(FIRING, action_id="ACT-0123456789abcdef01234567")
 BY_TEMPLATE = {
     Template.OPENED: FIRING,
     Template.UPDATED: replace(FIRING, template=Template.UPDATED, changes=("2 more alerts",), sequence=3),
@@ -46,6 +47,37 @@ BY_TEMPLATE = {
         resolved_by="alert",
     ),
     Template.TEST: replace(FIRING, template=Template.TEST),
+    Template.ESCALATED: replace(
+        FIRING, template=Template.ESCALATED, details=("nobody acknowledged it for 15 min",), sequence=1
+    ),
+    Template.ACTION_FAILED: replace(
+        ACTING, template=Template.ACTION_FAILED, details=("kubernetes.scale of svc-a: connection refused",)
+    ),
+    Template.ACTION_COMPLETED: replace(
+        ACTING, template=Template.ACTION_COMPLETED, details=("kubernetes.scale of svc-a: 2 to 3 replicas",)
+    ),
+    Template.APPROVAL_NEEDED: replace(
+        ACTING, template=Template.APPROVAL_NEEDED, details=("kubernetes.rollback of svc-a to revision 4",)
+    ),
+    Template.DIAGNOSED: replace(
+        FIRING, template=Template.DIAGNOSED, diagnostics=("pods: 1 of 3 ready", "availability: 0.97")
+    ),
+    Template.REMINDER: replace(
+        FIRING, template=Template.REMINDER, details=("failed for 30 min",), sequence=2
+    ),
+    Template.BUNDLE: replace(
+        FIRING,
+        template=Template.BUNDLE,
+        incident_id="BUN-slack-20261121T0300",
+        number=0,
+        title="2 incidents opened",
+        incidents=(
+            BundledIncident(
+                FIRING.incident_id, 4711, FIRING.title, "critical", "P0", "checkout", NOW, FIRING.incident_url
+            ),
+            BundledIncident("INC-20261121030001-fedcba9876543210", 4712, "Disk full", "warning", "P2"),
+        ),
+    ),
 }
 EVIL = "\r\nBcc: mallory@evil.example\r\n\r\n<script>alert(1)</script>\x00\u202e\ud800 & <!channel>"
 HOSTILE = replace(
@@ -57,6 +89,10 @@ HOSTILE = replace(
     namespace=EVIL,
     acknowledged_by=EVIL,
     changes=(EVIL,) * 100,
+    details=(EVIL,) * 100,
+    diagnostics=(EVIL,) * 100,
+    action_id=EVIL,
+    incidents=(BundledIncident("INC-1", 1, EVIL, EVIL, EVIL, EVIL, NOW, "javascript:alert(1)"),) * 100,
     links={
         "runbook": "javascript:alert(1)",
         "source": "https://ok.example/\r\nX: y",
@@ -72,5 +108,12 @@ HUGE = replace(
     cluster="c" * 100_000,
     namespace="n" * 100_000,
     changes=("x" * 100_000,) * 50,
+    details=("日" * 3_000,) * 50,
+    diagnostics=("🔥" * 3_000,) * 50,
+    action_id="A" * 3_000,
+    incidents=(
+        BundledIncident("INC-" + "1" * 1000, 10**30, "日" * 3_000, "s" * 1000, "p" * 1000, "x" * 3_000),
+    )
+    * 300,
     links={"runbook": "https://wiki.example/" + "x" * 100_000},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,10 +13,12 @@ from tests.fakes.mail_server import HANG as HANG_MAIL
 from tests.fakes.mail_server import MailServer
 from tests.fakes.raw_http import Conversation
 from tests.fakes.slack import DROP, OK, PATH, Answer, SlackServer, hang
+from tests.fakes.slack_web import CHANNEL, TOKEN, SlackWeb, refusal
 
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 HOOK = "/hooks/secret-of-the-hook"
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+APPRISE_PATH = "secret-of-the-service"
 MAIL_USER, MAIL_PASSWORD = "receiver-user", "s3cr3t-of-the-mail"
 
 
@@ -23,6 +26,10 @@ class Counterpart(Protocol):
     """A service that takes messages, with the settings (names without RECEIVER_) that lead to it."""
 
     secrets: tuple[str, ...]
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel that the settings make."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -59,13 +66,25 @@ class Counterpart(Protocol):
 
 
 class HttpCounterpart:
-    """A channel that posts JSON. `settings` holds `{}` where the address of the service belongs."""
+    """A channel that posts JSON. `settings` holds `{}` where the address of the service belongs, `[]` for host:port."""
 
-    def __init__(self, settings: dict[str, str], taken: Answer, secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        channel: str,
+        settings: dict[str, str],
+        taken: Answer,
+        secrets: tuple[str, ...],
+        server: SlackServer | None = None,
+    ) -> None:
+        self._channel = channel
         self._settings = settings
-        self._server = SlackServer()
+        self._server = server or SlackServer()
         self._server.answer_always(taken)
         self.secrets = secrets
+
+    @property
+    def channel(self) -> str:
+        return self._channel
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +104,11 @@ class HttpCounterpart:
         return int(self._server.base_url.rpartition(":")[2])
 
     def settings(self, port: int) -> dict[str, str]:
-        return {name: text.replace("{}", f"http://127.0.0.1:{port}") for name, text in self._settings.items()}
+        address = f"127.0.0.1:{port}"
+        return {
+            name: text.replace("{}", f"http://{address}").replace("[]", address)
+            for name, text in self._settings.items()
+        }
 
     def refuse(self, words: str) -> None:
         self._server.answer(Answer(400, words))
@@ -111,9 +134,28 @@ class HttpCounterpart:
         client.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"o")
 
 
+class BotCounterpart(HttpCounterpart):
+    """Slack's Web API, which refuses with 200 and a word."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.web = SlackWeb(clock)
+        settings = {"SLACK_BOT_TOKEN": TOKEN, "SLACK_CHANNEL": CHANNEL, "SLACK_API_URL": "{}/api"}
+        super().__init__("slack", settings, OK, (TOKEN,), self.web)
+
+    def refuse(self, words: str) -> None:
+        self.web.answer(refusal(words))
+
+    def attempts(self) -> int:
+        return len(self.web.calls("chat."))
+
+    def texts(self) -> list[str]:
+        return [json.dumps(message, ensure_ascii=False) for message in self.web.posted()]
+
+
 class MailCounterpart:
     """E-mail: a server that wants a password."""
 
+    channel = "email"
     secrets: tuple[str, ...] = (MAIL_PASSWORD, MAIL_USER)
 
     def __init__(self) -> None:
@@ -163,13 +205,14 @@ class MailCounterpart:
 
 def slack() -> HttpCounterpart:
     """Slack's incoming webhooks."""
-    return HttpCounterpart({"SLACK_WEBHOOK_URL": "{}" + PATH}, OK, (PATH, PATH.rpartition("/")[2]))
+    return HttpCounterpart("slack", {"SLACK_WEBHOOK_URL": "{}" + PATH}, OK, (PATH, PATH.rpartition("/")[2]))
 
 
 def pagerduty() -> HttpCounterpart:
     """PagerDuty's Events API v2."""
     answer = {"status": "success", "message": "Event processed", "dedup_key": "x"}
     return HttpCounterpart(
+        "pagerduty",
         {"PAGERDUTY_ROUTING_KEY": ROUTING_KEY, "PAGERDUTY_EVENTS_URL": "{}"},
         Answer(202, json.dumps(answer)),
         (ROUTING_KEY,),
@@ -183,12 +226,23 @@ def webhook() -> HttpCounterpart:
         "WEBHOOK_OUT_SECRET": SIGNING_SECRET,
         "WEBHOOK_OUT_ALLOW": "127.0.0.0/8",
     }
-    return HttpCounterpart(settings, Answer(204, ""), (HOOK, HOOK.rpartition("/")[2], SIGNING_SECRET))
+    return HttpCounterpart(
+        "webhook", settings, Answer(204, ""), (HOOK, HOOK.rpartition("/")[2], SIGNING_SECRET)
+    )
 
 
+def apprise() -> HttpCounterpart:
+    """A service of Apprise's: its plug-in for JSON."""
+    settings = {"APPRISE_URLS": "teams=json://[]/" + APPRISE_PATH}
+    return HttpCounterpart("teams", settings, Answer(200, "taken"), (APPRISE_PATH,))
+
+
+# Those whose names make channels that can all be configured at once.
+TOGETHER = ("slack", "pagerduty", "webhook", "email", "apprise")
 HTTP: Mapping[str, Callable[[], HttpCounterpart]] = {
     "slack": slack,
+    "slack-bot": BotCounterpart,
     "pagerduty": pagerduty,
     "webhook": webhook,
 }
-ALL: Mapping[str, Callable[[], Counterpart]] = {**HTTP, "email": MailCounterpart}
+ALL: Mapping[str, Callable[[], Counterpart]] = {**HTTP, "apprise": apprise, "email": MailCounterpart}

@@ -20,13 +20,17 @@ PATH = "/services/T00000000/B00000000/secret-of-the-webhook"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer after `delay` seconds: a status with a body, or, with `drop`, the connection is closed."""
+    """One answer after `delay` seconds: a status with a body, or, with `drop`, the connection is closed.
+
+    `stored`: before that the Web API does what was asked.
+    """
 
     status: int = 200
     body: str = "ok"
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0
     drop: bool = False
+    stored: bool = False  # the Web API does what was asked all the same
 
 
 OK = Answer()
@@ -34,6 +38,7 @@ SERVER_ERROR = Answer(500, "internal_error")
 CHANNEL_NOT_FOUND = Answer(404, "channel_not_found")
 INVALID_PAYLOAD = Answer(400, "invalid_payload")
 DROP = Answer(drop=True)
+LOST = Answer(drop=True, stored=True)
 
 
 def rate_limited(retry_after: int) -> Answer:
@@ -55,6 +60,7 @@ class Message:
     raw: bytes
     received_at: float  # time.monotonic(), seconds
     status: int | None
+    verb: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -128,14 +134,18 @@ class SlackServer:
         self._server.server_close()
         self._thread.join()
 
-    def _take(self, path: str, headers: Mapping[str, str], raw: bytes) -> Answer:
+    def _take(self, verb: str, path: str, headers: Mapping[str, str], raw: bytes) -> Answer:
         """Records a request and chooses its answer, in one step, so that both have the same order."""
         with self._changed:
-            answer = self._script.popleft() if self._script else self._otherwise
+            answer = self._answer_to(verb, path, headers, raw)
             status = None if answer.drop else answer.status
-            self._messages.append(Message(path, headers, raw, time.monotonic(), status))
+            self._messages.append(Message(path, headers, raw, time.monotonic(), status, verb))
             self._changed.notify_all()
             return answer
+
+    def _answer_to(self, verb: str, path: str, headers: Mapping[str, str], raw: bytes) -> Answer:
+        """The next answer of the script. The lock is held."""
+        return self._script.popleft() if self._script else self._otherwise
 
     def _wait(self, seconds: float) -> None:
         self._stopping.wait(seconds)
@@ -159,8 +169,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
+        self._serve()
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = self.server.slack._take(self.path, dict(self.headers), raw)
+        answer = self.server.slack._take(self.command, self.path, dict(self.headers), raw)
         self.server.slack._wait(answer.delay)
         self.close_connection = answer.drop
         if not answer.drop:

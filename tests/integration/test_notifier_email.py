@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from receiver.config import load
+from receiver.domain.channel import ChannelSpec, Kind
 from receiver.domain.notification import Template
 from receiver.errors import DeliveryFailed
 from receiver.notifiers.base import Notifier
@@ -206,3 +207,22 @@ def test_a_line_that_begins_with_a_dot_arrives_whole():
         email(f"smtp://127.0.0.1:{server.port}").send(replace(FIRING, summary="first\n.\n..last"))
         (mail,) = server.mails
     assert "first\n.\n..last" in mail.part("plain").replace("\r\n", "\n")
+
+
+def test_a_channel_of_the_rules_file_has_recipients_of_its_own_and_the_same_thread():
+    with MailServer() as server:
+        settings = {
+            "RECEIVER_SMTP_URL": f"smtp://127.0.0.1:{server.port}",
+            "RECEIVER_SMTP_FROM": "alerts@example.org",
+            "RECEIVER_SMTP_TO": "ops@example.org",
+        }
+        named = {"managers": ChannelSpec("managers", Kind.EMAIL, ("boss@example.org", "vp@example.org"))}
+        for notifier in build_notifiers(load(settings), named=named).values():
+            notifier.send(FIRING)
+        first, second = server.mails
+    assert (first.recipients, second.recipients) == (
+        ("ops@example.org",),
+        ("boss@example.org", "vp@example.org"),
+    )
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert second.message["To"] == "boss@example.org, vp@example.org"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from receiver.services.intake import Intake
 from receiver.storage.engine import reading
 from receiver.worker.loop import run_due
 from tests.builders import bodies
+from tests.builders.flow import rules_file
 from tests.builders.jobs import pass_time
-from tests.fakes.counterparts import ALL, Counterpart
+from tests.fakes.counterparts import ALL, TOGETHER, Counterpart
 from tests.fixtures.runtimes import RuntimeFactory
 
 HUMAN = Deed("ann", "0" * 32)
@@ -27,12 +29,15 @@ INTERVAL = 1800.0
 @pytest.fixture
 def services() -> Iterator[dict[str, Counterpart]]:
     with ExitStack() as running:
-        yield {name: running.enter_context(make()) for name, make in ALL.items()}
+        yield {name: running.enter_context(ALL[name]()) for name in TOGETHER}
 
 
 @pytest.fixture
-def runtime(engine: Engine, make_runtime: RuntimeFactory, services: dict[str, Counterpart]) -> Runtime:
+def runtime(
+    engine: Engine, make_runtime: RuntimeFactory, services: dict[str, Counterpart], tmp_path: Path
+) -> Runtime:
     settings = {"UPDATE_INTERVAL_SECONDS": str(INTERVAL), "PUBLIC_URL": "https://receiver.example"}
+    settings["RULES"] = rules_file(tmp_path)
     for service in services.values():
         settings |= service.settings(service.port)
     return make_runtime(engine, **settings)

@@ -21,8 +21,16 @@ def requirements(section: str, option: str) -> list[Requirement]:
     return [Requirement(line) for line in configuration[section][option].split("\n") if line]
 
 
+def extras() -> set[str]:
+    configuration = configparser.ConfigParser(interpolation=None)
+    configuration.read(ROOT / "setup.cfg", encoding="utf-8")
+    return set(configuration["options.extras_require"])
+
+
 RUNTIME = requirements("options", "install_requires")
 DEV = requirements("options.extras_require", "dev")
+# What is imported only where a setting asks for it.
+EXTRAS = [one for name in extras() - {"dev"} for one in requirements("options.extras_require", name)]
 # PyMySQL imports it to sign in to MySQL 8 without TLS.
 NEEDED_UNSEEN = {"cryptography"}
 PINS = {
@@ -66,7 +74,7 @@ def closure(roots: Iterable[Requirement]) -> set[NormalizedName]:
 
 @pytest.mark.parametrize("folder", ["receiver", "migrations"])
 def test_what_the_package_imports_is_declared(folder: str):
-    declared = {canonicalize_name(requirement.name) for requirement in RUNTIME}
+    declared = {canonicalize_name(requirement.name) for requirement in [*RUNTIME, *EXTRAS]}
     assert distributions(imported(folder)) <= declared
 
 

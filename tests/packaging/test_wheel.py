@@ -101,6 +101,14 @@ def test_an_installed_receiver_brings_its_default_rules(installed: Path):
     assert "name: tell-everybody" in run(command, "rules", "default", cwd=installed)
 
 
+def test_an_installed_receiver_brings_its_templates(installed: Path):
+    command = installed / "venv" / "bin" / "receiver"
+    listed = run(command, "templates", "show", cwd=installed)
+    files = {path.name for path in (ROOT / "receiver" / "notifiers" / "templates").iterdir()}
+    assert files
+    assert [file for file in files if file not in listed] == []
+
+
 def test_an_installed_receiver_migrates_a_database(installed: Path):
     python, command = (installed / "venv" / "bin" / name for name in ("python", "receiver"))
     place = run(python, "-c", "import receiver; print(receiver.__file__)", cwd=installed).strip()

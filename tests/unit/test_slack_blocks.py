@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.domain.notification import Notification, Template
+from receiver.domain.notification import BundledIncident, Notification, Template
 from receiver.notifiers.slack_blocks import payload
 from tests.fakes.slack_rules import problems, shown
 
@@ -287,6 +287,22 @@ MOMENT = st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 1), ma
         links=st.dictionaries(st.sampled_from(list(LINKS)), ADDRESS),
         changes=st.lists(NASTY, max_size=12).map(tuple),
         incident_url=ADDRESS,
+        details=st.lists(NASTY, max_size=14).map(tuple),
+        diagnostics=st.lists(NASTY, max_size=14).map(tuple),
+        action_id=NASTY,
+        incidents=st.lists(
+            st.builds(
+                BundledIncident,
+                NASTY,
+                st.integers(1, 2**63),
+                NASTY,
+                NASTY,
+                NASTY,
+                NASTY,
+                incident_url=ADDRESS,
+            ),
+            max_size=25,
+        ).map(tuple),
     )
 )
 def test_slack_takes_the_message_whatever_the_alert_says(notification):

@@ -65,6 +65,9 @@ def test_an_opened_incident_as_json():
                 "url": "https://receiver.example/incidents/4711",
             },
             "changes": [],
+            "details": [],
+            "diagnostics": [],
+            "action_id": None,
         },
     }
 
@@ -77,7 +80,28 @@ def test_the_type_says_what_happened_and_the_time_when():
         "incident.acknowledged": "2026-11-21T03:05:00.000Z",
         "incident.resolved": "2026-11-21T03:30:00.000Z",
         "test": "2026-11-21T03:00:00.000Z",
+        "incident.escalated": "2026-11-21T03:00:00.000Z",
+        "incident.diagnosed": "2026-11-21T03:00:00.000Z",
+        "incident.reminder": "2026-11-21T03:00:00.000Z",
+        "action.failed": "2026-11-21T03:00:00.000Z",
+        "action.completed": "2026-11-21T03:00:00.000Z",
+        "action.approval_needed": "2026-11-21T03:00:00.000Z",
+        "incidents.opened": "2026-11-21T03:00:00.000Z",
     }
+
+
+def test_a_message_about_an_action_has_its_id_and_what_was_measured():
+    data = document(replace(BY_TEMPLATE[Template.APPROVAL_NEEDED], diagnostics=("pods: 1 of 3",)))["data"]
+    assert (data["action_id"], data["diagnostics"]) == ("ACT-0123456789abcdef01234567", ["pods: 1 of 3"])
+    assert data["details"] == ["kubernetes.rollback of svc-a to revision 4"]
+
+
+def test_a_bundle_lists_its_incidents():
+    bundle = BY_TEMPLATE[Template.BUNDLE]
+    first, second = document(bundle)["data"]["incidents"]
+    assert (first["number"], first["url"]) == ("INC-4711", "https://receiver.example/incidents/4711")
+    assert (second["number"], second["priority"], second["opened_at"]) == ("INC-4712", "P2", None)
+    assert document(replace(bundle, status="resolved"))["type"] == "incidents.resolved"
 
 
 def test_a_repeat_has_the_same_id_and_another_message_another():
