@@ -28,13 +28,13 @@ class Page:
 
 def find(engine: Engine, wanted: IncidentFilter, after: After | None, limit: int) -> Page:
     """Incidents, newest first. Raises StorageUnavailable when the database cannot be asked."""
-    with _asking(engine) as connection:
+    with asking(engine) as connection:
         return _page(incident_queries.page(connection, wanted, after, limit + 1), limit)
 
 
 def one(engine: Engine, reference: str) -> Row:
     """The incident with this id or number. Raises UnknownIncident, StorageUnavailable."""
-    with _asking(engine) as connection:
+    with asking(engine) as connection:
         return known(connection, reference)
 
 
@@ -43,14 +43,14 @@ def alerts(engine: Engine, reference: str, after: After | None, limit: int, *, r
 
     Raises UnknownIncident, StorageUnavailable.
     """
-    with _asking(engine) as connection:
+    with asking(engine) as connection:
         incident_id = known(connection, reference)["incident_id"]
         return _page(incident_queries.alerts_of(connection, incident_id, after, limit + 1, raw=raw), limit)
 
 
 def timeline(engine: Engine, reference: str, after_event: int, limit: int) -> Page:
     """The incident's events in the order in which they happened. Raises UnknownIncident, StorageUnavailable."""
-    with _asking(engine) as connection:
+    with asking(engine) as connection:
         incident_id = known(connection, reference)["incident_id"]
         return _page(incident_queries.timeline_of(connection, incident_id, after_event, limit + 1), limit)
 
@@ -68,7 +68,8 @@ def _page(rows: Sequence[Row], limit: int) -> Page:
 
 
 @contextmanager
-def _asking(engine: Engine) -> Iterator[Connection]:
+def asking(engine: Engine) -> Iterator[Connection]:
+    """A connection to read from. Raises StorageUnavailable when the database cannot be asked."""
     try:
         with reading(engine) as connection:
             yield connection

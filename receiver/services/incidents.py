@@ -9,16 +9,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from receiver.domain.escalation import expiry_job, stands_for_seconds
 from receiver.domain.events import Event, EventType
 from receiver.domain.incident import Status, allowed_statuses, may_become
 from receiver.errors import IllegalTransition
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
 from receiver.services.effects import tell
+from receiver.services.escalate import policies_under_way
 from receiver.services.incident_list import known
 from receiver.services.subjects import subject_of_row
 from receiver.services.transaction import transact
-from receiver.storage import episodes, incident_changes, incident_queries
+from receiver.storage import episodes, escalations, incident_changes, incident_queries, jobs
 from receiver.storage.text import fit
 
 Row = Mapping[Any, Any]
@@ -115,13 +117,28 @@ def _take_step(runtime: Runtime, reference: str, deed: Deed, step: _Step) -> Row
             values["firing_count"] = 0
             episodes.end_all(connection, row["incident_id"], at)
         incident_changes.change(connection, row["incident_id"], values)
-        event = _event(step.event, row, at, deed, status=[row["status"], step.wanted.value])
-        _tell(connection, runtime, row, event)
+        told: dict[str, Any] = {"status": [row["status"], step.wanted.value]}
+        if step.wanted is Status.ACKNOWLEDGED:
+            before = _watch_acknowledgement(connection, runtime, row, deed.trace_id)
+            told |= {"acknowledgement": before} if before else {}
+        _tell(connection, runtime, row, _event(step.event, row, at, deed, **told))
         return {**row, **values}
 
     changed = transact(runtime.engine, work)
     _log.info(step.event.value, extra={"incident_id": changed["incident_id"], "trace_id": deed.trace_id})
     return changed
+
+
+def _watch_acknowledgement(connection: Connection, runtime: Runtime, row: Row, trace_id: str) -> int:
+    """Have somebody look when the acknowledgement of the locked incident times out. Returns how many it had before."""
+    incident_id = row["incident_id"]
+    before = escalations.acknowledgements(connection, incident_id)
+    stands = stands_for_seconds(
+        policies_under_way(connection, incident_id), runtime.settings.acknowledge_timeout_seconds
+    )
+    if stands is not None:
+        jobs.insert_once(connection, [expiry_job(incident_id, before, trace_id, stands)])
+    return before
 
 
 def _locked(connection: Connection, reference: str) -> Row:

@@ -15,6 +15,7 @@ _lock = (
     .where(incidents.c.incident_id == bindparam("id"))
     .with_for_update()
 )
+_key = select(incidents.c.incident_key).where(incidents.c.incident_id == bindparam("id"))
 
 
 def lock(connection: Connection, incident_id: str, incident_key: str) -> RowMapping:
@@ -24,6 +25,12 @@ def lock(connection: Connection, incident_id: str, incident_key: str) -> RowMapp
     """
     open_incidents.lock_open(connection, [incident_key])
     return connection.execute(_lock, {"id": incident_id}).mappings().one()
+
+
+def find_and_lock(connection: Connection, incident_id: str | None) -> RowMapping | None:
+    """The same by the incident's id alone; None if there is no such incident."""
+    key = connection.execute(_key, {"id": incident_id}).scalar() if incident_id else None
+    return None if key is None or incident_id is None else lock(connection, incident_id, key)
 
 
 def change(connection: Connection, incident_id: str, values: Mapping[str, Any]) -> None:

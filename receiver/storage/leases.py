@@ -98,6 +98,7 @@ _postpone = update(jobs).where(_is_one).values(**_again, attempt=jobs.c.attempt 
 _given_back: dict[str, Any] = {"state": _READY, "lease_until": null(), "lease_token": null()}
 _release = update(jobs).where(_are_many).values(**_given_back, attempt=jobs.c.attempt - 1)
 _reclaim = update(jobs).where(_are_many).values(**_given_back, last_error=bindparam("new_error"))
+_hold = select(jobs.c.job_id).where(_is_one).with_for_update()
 _mine = select(jobs.c.job_id).where(
     jobs.c.job_id == bindparam("id"), jobs.c.lease_token == bindparam("token"), jobs.c.state != _RUNNING
 )
@@ -172,6 +173,12 @@ def release(connection: Connection, batch: Collection[ClaimedJob]) -> None:
     """Give back jobs that were claimed and not started: due as before, no attempt counted. Lost ones are left alone."""
     if batch:
         connection.execute(_release, _names(batch))
+
+
+def hold(connection: Connection, job: ClaimedJob) -> None:
+    """Lock the job's row until COMMIT: nobody else can claim it meanwhile. Raises LeaseLost if somebody has."""
+    if connection.execute(_hold, {"id": job.job_id, "token": job.lease_token}).first() is None:
+        raise LeaseLost(f"job {job.job_id} belongs to another worker now")
 
 
 def is_recorded(connection: Connection, job: ClaimedJob) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, insert, select, update
 
 from receiver.domain.announcement import Announcement, Said
 from receiver.domain.jobs import ClaimedJob, JobState
-from receiver.domain.notification import NotificationState
-from receiver.storage.tables import incidents, jobs, notifications
+from receiver.domain.notification import NotificationState, Template
+from receiver.storage.key_range import in_key_range, key_range
+from receiver.storage.tables import incidents, jobs, notifications, remediation_actions
 from receiver.storage.text import fit
 from receiver.storage.types import DatabaseNow
 
@@ -20,6 +21,7 @@ _incident = select(
     incidents.c.title,
     incidents.c.summary,
     incidents.c.status,
+    incidents.c.mitigation,
     incidents.c.severity,
     incidents.c.priority,
     incidents.c.service,
@@ -34,12 +36,21 @@ _incident = select(
     incidents.c.resolved_at,
     incidents.c.resolved_by,
     incidents.c.links,
+    incidents.c.diagnostics,
 ).where(incidents.c.incident_id == bindparam("incident"))
-_lock = (
-    select(incidents.c.severity, incidents.c.alert_count)
-    .where(incidents.c.incident_id == bindparam("incident"))
-    .with_for_update()
-)
+_action = select(
+    remediation_actions.c.type,
+    remediation_actions.c.target,
+    remediation_actions.c.state,
+    remediation_actions.c.is_dry_run,
+    remediation_actions.c.from_state,
+    remediation_actions.c.to_state,
+    remediation_actions.c.requested_by,
+    remediation_actions.c.reason,
+    remediation_actions.c.output,
+    remediation_actions.c.error,
+    remediation_actions.c.expires_at,
+).where(remediation_actions.c.action_id == bindparam("action"))
 _notified = (
     update(incidents)
     .where(incidents.c.incident_id == bindparam("incident"))
@@ -56,12 +67,17 @@ _said = (
         notifications.c.alert_count,
         notifications.c.severity,
         notifications.c.finished_at,
+        notifications.c.provider_ref,
     )
     .where(_of_channel)
     .order_by(notifications.c.notification_id)
 )
+_last_sequence = select(func.max(notifications.c.sequence)).where(
+    _of_channel, notifications.c.template == bindparam("of_template")
+)
 _under_way = select(jobs.c.job_id).where(
-    jobs.c.idempotency_key.in_(bindparam("keys", expanding=True)),
+    in_key_range(jobs.c.idempotency_key),
+    jobs.c.idempotency_key != bindparam("but"),
     jobs.c.state == JobState.RUNNING.value,
     jobs.c.lease_until > DatabaseNow(),
 )
@@ -83,15 +99,25 @@ def incident(connection: Connection, incident_id: str) -> RowMapping | None:
     return connection.execute(_incident, {"incident": incident_id}).mappings().first()
 
 
+def action(connection: Connection, action_id: str) -> RowMapping | None:
+    """What a message may say of a remediation action, by column; None if there is no such action."""
+    return connection.execute(_action, {"action": action_id}).mappings().first()
+
+
 def said(connection: Connection, incident_id: str, channel: str) -> list[Said]:
     """What has become of the incident's messages on `channel` so far, oldest first."""
-    rows = connection.execute(_said, {"incident": incident_id, "of_channel": channel})
-    return [Said(**row) for row in rows.mappings()]
+    return [Said(*row) for row in connection.execute(_said, {"incident": incident_id, "of_channel": channel})]
 
 
-def is_any_under_way(connection: Connection, job_keys: Collection[str]) -> bool:
-    """Whether a worker is at one of these jobs right now."""
-    return bool(job_keys) and connection.execute(_under_way, {"keys": sorted(job_keys)}).first() is not None
+def last_sequence(connection: Connection, incident_id: str, channel: str, template: Template) -> int:
+    """The highest sequence of the incident's messages on an occasion that have ended; 0 if there is none."""
+    asked = {"incident": incident_id, "of_channel": channel, "of_template": template.value}
+    return connection.execute(_last_sequence, asked).scalar() or 0
+
+
+def is_any_under_way(connection: Connection, begin: str, but: str) -> bool:
+    """Whether a worker is right now at a job whose key begins so, other than the one with the key `but`."""
+    return connection.execute(_under_way, key_range(begin) | {"but": but}).first() is not None
 
 
 def is_any_unended(connection: Connection, job_keys: Collection[str]) -> bool:
@@ -102,12 +128,6 @@ def is_any_unended(connection: Connection, job_keys: Collection[str]) -> bool:
 def mark_notified(connection: Connection, incident_id: str, at: datetime) -> None:
     """Note on the incident that people heard of it; takes its lock."""
     connection.execute(_notified, {"incident": incident_id, "at": at})
-
-
-def lock_incident(connection: Connection, incident_id: str) -> tuple[str, int] | None:
-    """Take the incident's lock; its severity and alert count, or None if there is no such incident."""
-    row = connection.execute(_lock, {"incident": incident_id}).first()
-    return (row.severity, row.alert_count) if row else None
 
 
 def record(

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -18,6 +19,7 @@ from receiver.worker.dispatcher import claim
 from receiver.worker.handlers import build_handlers
 from receiver.worker.loop import run_due
 from receiver.worker.recorder import settle
+from tests.builders.flow import rules_file
 from tests.builders.jobs import add, request, rows, states
 from tests.builders.story import Story
 from tests.fakes.slack import SERVER_ERROR, SlackServer
@@ -29,8 +31,13 @@ NEVER = threading.Event()
 
 
 @pytest.fixture
-def runtime(engine: Engine, make_runtime: RuntimeFactory, slack: SlackServer) -> Runtime:
-    return make_runtime(engine, SLACK_WEBHOOK_URL=slack.url, UPDATE_INTERVAL_SECONDS=str(INTERVAL))
+def runtime(engine: Engine, make_runtime: RuntimeFactory, slack: SlackServer, tmp_path: Path) -> Runtime:
+    return make_runtime(
+        engine,
+        SLACK_WEBHOOK_URL=slack.url,
+        UPDATE_INTERVAL_SECONDS=str(INTERVAL),
+        RULES=rules_file(tmp_path),
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from receiver.worker.dispatcher import claim
 from receiver.worker.handlers import build_handlers
 from receiver.worker.loop import Worker
 from receiver.worker.reaper import reap
+from tests.builders.flow import rules_file
 from tests.builders.jobs import add, request, rows, states
 from tests.builders.story import Story
 from tests.fakes.handlers import Probe
@@ -26,8 +28,8 @@ NEVER = threading.Event()
 
 
 @pytest.fixture
-def story(engine: Engine, make_runtime: RuntimeFactory, slack: SlackServer) -> Story:
-    return Story(make_runtime(engine, SLACK_WEBHOOK_URL=slack.url), slack)
+def story(engine: Engine, make_runtime: RuntimeFactory, slack: SlackServer, tmp_path: Path) -> Story:
+    return Story(make_runtime(engine, SLACK_WEBHOOK_URL=slack.url, RULES=rules_file(tmp_path)), slack)
 
 
 def test_slack_is_not_asked_again_before_the_time_it_names(story, engine):
