@@ -25,6 +25,10 @@ class WrongRules(SettingsError):
     heading = "The rules are not right:"
 
 
+class RenderFailed(ReceiverError):
+    """A text of a rule cannot be filled in: the alert lacks a label it needs, or a value does not suit."""
+
+
 class UnintelligibleBody(ReceiverError):
     """A webhook body that no source understands. It is kept and quarantined with `reason`, never refused."""
 
@@ -79,6 +83,18 @@ class UnknownIncident(RequestRefused):
     """No incident has this id or number."""
 
     status, slug, title = 404, "unknown-incident", "Unknown incident"
+
+
+class UnknownAction(RequestRefused):
+    """No remediation action has this id."""
+
+    status, slug, title = 404, "unknown-action", "Unknown action"
+
+
+class ActionConflict(RequestRefused):
+    """The remediation action does not wait for anybody's approval, or not any more."""
+
+    status, slug, title = 409, "action-conflict", "Action conflict"
 
 
 class IllegalTransition(RequestRefused):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
@@ -12,32 +11,40 @@ from receiver.domain.rules.model import Audience, RuleSet
 from receiver.domain.rules.parse import parse_rules
 from receiver.domain.rules.problem import Problem
 from receiver.errors import WrongRules
-from receiver.notifiers.registry import WANTED
+from receiver.notifiers.registry import WANTED, hearing, named_kinds
+from receiver.remediation.registry import CATALOGUE
 
 _DEFAULT = "default.yml"
+_REMEDIATION = "remediation.yml"
 _BYTES_PER_CHARACTER = 4
 
 
 def rules_of(settings: Settings) -> RuleSet:
     """The rules for `settings`, which may name configured channels only. Raises WrongRules with all mistakes."""
-    return read_rules(settings.rules, configured=settings.channels)
+    return read_rules(settings.rules, settings, is_for_here=True)
 
 
 def audience_of(settings: Settings) -> Audience:
-    """The configured channels, and the messages that each has a use for."""
-    return {channel: WANTED[channel] for channel in settings.channels}
+    """The configured channels, and the messages that each has a use for; without those of the rules file itself."""
+    return hearing(settings)
 
 
-def read_rules(path: Path | None, configured: Collection[str] | None = None) -> RuleSet:
-    """The rules in the file `path`, None for the default ones; `configured` None: any channel may be named.
+def read_rules(path: Path | None, settings: Settings | None = None, *, is_for_here: bool = False) -> RuleSet:
+    """The rules in the file `path`, None for the default ones.
 
-    Raises WrongRules, and nothing else, for whatever the file holds, and if it cannot be read.
+    `settings`: for the names of channels that nobody but them knows. `is_for_here`: only channels that they configure
+    may be named. Raises WrongRules, and nothing else, for whatever the file holds, and if it cannot be read.
     """
-    if path is None:
-        text = default_rules()
-    else:
-        text = _text_of(path)
-    rules, problems = parse_rules(text, WANTED, configured)
+    text = default_rules() if path is None else _text_of(path)
+    wanted = {**WANTED, **(hearing(settings) if settings else {})}
+    allowed = settings if is_for_here else None
+    rules, problems = parse_rules(
+        text,
+        wanted,
+        allowed.channels if allowed else None,
+        kinds=named_kinds(allowed) if allowed else None,
+        actions=CATALOGUE,
+    )
     if rules is None:
         raise WrongRules([problem.at(str(path or _DEFAULT)) for problem in problems])
     return rules
@@ -45,7 +52,16 @@ def read_rules(path: Path | None, configured: Collection[str] | None = None) -> 
 
 def default_rules() -> str:
     """The text of the default rules."""
-    return resources.files("receiver.domain.rules").joinpath(_DEFAULT).read_text(encoding="utf-8")
+    return _shipped(_DEFAULT)
+
+
+def remediation_rules() -> str:
+    """The text of the default rules with those that mend common troubles."""
+    return _shipped(_REMEDIATION)
+
+
+def _shipped(name: str) -> str:
+    return resources.files("receiver.domain.rules").joinpath(name).read_text(encoding="utf-8")
 
 
 def _text_of(path: Path) -> str:

@@ -7,14 +7,29 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from receiver.brokers.base import Broker
+from receiver.brokers.registry import build_broker
 from receiver.clock import Clock, utc_now
 from receiver.config import Settings
+from receiver.diagnostics.collector import Collector
+from receiver.diagnostics.registry import build_collector
 from receiver.domain.rules.model import Audience, RuleSet
 from receiver.notifiers.base import Notifier
 from receiver.notifiers.registry import build_notifiers
+from receiver.remediation.base import Action
+from receiver.remediation.registry import build_actions
 from receiver.rules_file import audience_of, rules_of
 from receiver.sources.base import FieldMapping
 from receiver.storage.engine import create_engine
+
+
+class Rulebook:
+    """Holds the rules that are in force in this process. They are replaced as a whole, never changed."""
+
+    __slots__ = ("current",)
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.current = rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +38,33 @@ class Runtime:
 
     settings: Settings
     engine: Engine
-    notifiers: Mapping[str, Notifier]
+    notifiers: dict[str, Notifier]
     mapping: FieldMapping
-    rules: RuleSet
+    rulebook: Rulebook
     audience: Audience
+    diagnostics: Collector
     clock: Clock = field(default=utc_now)
+    broker: Broker | None = None
+    actions: Mapping[str, Action] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules that are in force now. Whoever asks twice may get two answers."""
+        return self.rulebook.current
+
+    def read_rules_again(self) -> None:
+        """Put into force what the rules file says now. Raises WrongRules, and then the old ones stay.
+
+        Channels that it names no more are kept: messages for them may be under way.
+        """
+        rules = rules_of(self.settings)
+        self.notifiers.update(build_notifiers(self.settings, named=rules.channels))
+        self.rulebook.current = rules
 
     def close(self) -> None:
         """Give the connections back."""
+        if self.broker is not None:
+            self.broker.close()
         self.engine.dispose()
 
 
@@ -41,13 +75,17 @@ def build_runtime(
 
     `rules`: what has been read already; otherwise they are read now. Raises WrongRules.
     """
+    rules = rules or rules_of(settings)
     return Runtime(
-        rules=rules or rules_of(settings),
+        rulebook=Rulebook(rules),
         audience=audience_of(settings),
         settings=settings,
         engine=create_engine(settings.database_url, pool_size=pool_size or settings.web_database_connections),
-        notifiers=build_notifiers(settings),
+        notifiers=build_notifiers(settings, named=rules.channels),
         mapping=mapping_of(settings),
+        diagnostics=build_collector(settings),
+        broker=build_broker(settings),
+        actions=build_actions(settings),
     )
 
 

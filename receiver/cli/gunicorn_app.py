@@ -22,6 +22,7 @@ from receiver.domain.rules.model import RuleSet
 from receiver.errors import WrongRules
 from receiver.logs import event_logger
 from receiver.rules_file import rules_of
+from receiver.worker.hangup import heed_hangup
 
 # A worker that has not shown life for this long is killed: threads that hang do not count, only the process does.
 WORKER_TIMEOUT_SECONDS = 30
@@ -127,6 +128,10 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     SIGHUP replaces the workers only once the new rules are known to be good.
     """
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        heed_hangup()
 
     def handle_int(self) -> None:
         self.handle_term()

@@ -15,7 +15,8 @@ from receiver.cli.rules_report import rehearsal_lines, replay_lines
 from receiver.clock import utc_now
 from receiver.domain.alert import RejectedAlert
 from receiver.errors import UnintelligibleBody, WrongRules
-from receiver.rules_file import audience_of, default_rules, read_rules, rules_of
+from receiver.remediation.registry import build_actions
+from receiver.rules_file import audience_of, default_rules, read_rules, remediation_rules, rules_of
 from receiver.runtime import mapping_of
 from receiver.services.rehearsal import rehearse
 from receiver.services.replay import replay
@@ -47,7 +48,7 @@ class Span(click.ParamType[timedelta]):
 def command() -> None:
     """Check a file of rules, try it on a body, or play it to the stored alerts. Nothing is changed.
 
-    RECEIVER_RULES names the file that is in force; SIGHUP makes `receiver serve` read it again.
+    RECEIVER_RULES names the file that is in force; SIGHUP makes receiver and worker read it again.
     """
 
 
@@ -57,7 +58,7 @@ def command() -> None:
 def check(file: Path, here: bool) -> None:
     """Tell all mistakes in a file of rules at once, each with its line and column. Exit status 1 if there are any."""
     try:
-        rules = read_rules(file, configured=start(quiet=True).channels if here else None)
+        rules = read_rules(file, start(quiet=True), is_for_here=here)
     except WrongRules as error:
         click.echo("\n".join(error.problems))
         sys.exit(Exit.FAILED)
@@ -66,9 +67,10 @@ def check(file: Path, here: bool) -> None:
 
 
 @command.command("default")
-def default_() -> None:
+@click.option("--with-remediation", is_flag=True, help="With rules that mend twelve common troubles.")
+def default_(with_remediation: bool) -> None:
     """Print the rules that are in force unless RECEIVER_RULES is set: a start for a file of your own."""
-    click.echo(default_rules(), nl=False)
+    click.echo(remediation_rules() if with_remediation else default_rules(), nl=False)
 
 
 @command.command("test")
@@ -79,16 +81,21 @@ def default_() -> None:
     required=True,
     help="A webhook body, as Grafana or Alertmanager sends it.",
 )
-def test_(file: Path, payload: Path) -> None:
-    """Show for each alert of a body which rules would apply, and why or why not. Needs no database."""
+@click.option("--here", is_flag=True, help="Check actions against the settings of here, as when they run.")
+def test_(file: Path, payload: Path, here: bool) -> None:
+    """Show for each alert of a body which rules would apply, and why or why not. Needs no database.
+
+    What actions and diagnoses would bring about is shown too, for each way an action can end. None is run.
+    """
     settings = start(quiet=True)
-    rules = read_rules(file)
+    rules = read_rules(file, settings, is_for_here=here)
     try:
         parsed = parse_body(payload.read_bytes(), mapping_of(settings), utc_now())
     except UnintelligibleBody as error:
         raise Failure(Exit.FAILED, f"{payload}: {error.reason}") from None
+    actions = build_actions(settings) if here else {}
     rejected = [alert.reason for alert in parsed.alerts if isinstance(alert, RejectedAlert)]
-    for rehearsal in rehearse(rules, parsed, audience_of(settings)):
+    for rehearsal in rehearse(rules, parsed, audience_of(settings), actions):
         click.echo("\n".join(rehearsal_lines(rehearsal)) + "\n")
     for reason in rejected:
         click.echo(f"An alert is malformed, it would be rejected: {reason}")
@@ -108,7 +115,7 @@ def replay_(file: Path, since: timedelta) -> None:
     incidents end with their last alert.
     """
     settings = start(quiet=True)
-    sets = [rules_of(settings), read_rules(file)]
+    sets = [rules_of(settings), read_rules(file, settings)]
     begin = utc_now() - since
     engine = create_engine(settings.database_url, pool_size=1)
     try:

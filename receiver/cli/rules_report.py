@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from receiver.cli.table import table
 from receiver.clock import isoformat
+from receiver.domain.rules.effects import (
+    DiagnoseEffect,
+    EscalateEffect,
+    NotifyEffect,
+    ResolveEffect,
+    RunEffect,
+)
 from receiver.domain.rules.evaluate import Fate, Trace
 from receiver.domain.rules.matcher import Subject
 from receiver.domain.rules.model import ALL_PRIORITIES, RuleSet
-from receiver.services.rehearsal import Rehearsal, Scene
+from receiver.services.rehearsal import Ordered, Rehearsal, Scene
 from receiver.services.replay import PRIORITIES_ENTRY, Replay, Tally
 
 _NONE = "."
@@ -33,8 +41,41 @@ def rehearsal_lines(rehearsal: Rehearsal) -> Iterator[str]:
     yield f"    => opens or joins an incident of priority {verdict.priority}{because}"
     for scene in rehearsal.scenes:
         yield from _scene(scene)
-        told = [f"{effect.channel} is told (rule {effect.rule})" for effect in scene.effects]
-        yield f"    => {', '.join(told) or 'nobody is told'}"
+        yield from (f"    => {line}" for line in _effects(scene))
+
+
+def _effects(scene: Scene) -> Iterator[str]:
+    if not scene.effects:
+        yield "nothing follows"
+    for effect in scene.effects:
+        match effect:
+            case NotifyEffect():
+                how = f" with {effect.wording}" if effect.wording else ""
+                how += ", quietly" if effect.is_quiet else ""
+                what = f"{effect.channel} is told: {effect.template.value}{how}"
+            case DiagnoseEffect():
+                what = f"the diagnosis {effect.diagnosis} is made"
+            case EscalateEffect():
+                what = f"the escalation {effect.policy} begins"
+            case ResolveEffect():
+                what = "the incident is resolved"
+            case RunEffect():
+                what = _action(scene.ordered[effect.rule])
+        yield f"{what} (rule {effect.rule})"
+
+
+def _action(ordered: Ordered) -> str:
+    spec = ordered.spec
+    given = ["on", ordered.target] if ordered.target else []
+    if ordered.flaw:
+        return " ".join([spec.action, *given, f"is asked for, and rejected: {ordered.flaw}"])
+    given += [f"{name}={value}" for name, value in spec.parameters.items()]
+    how = [
+        "as a dry run" if spec.is_dry_run else "",
+        "once a person has approved it" if spec.needs_approval else "",
+        "and resolves the incident if it helps" if spec.resolves else "",
+    ]
+    return " ".join([spec.action, *given, ", ".join(filter(None, ["is asked for", *how]))])
 
 
 def _fields(subject: Subject) -> str:
@@ -42,7 +83,7 @@ def _fields(subject: Subject) -> str:
 
 
 def _scene(scene: Scene) -> Iterator[str]:
-    yield f"  {scene.event.value}"
+    yield f"  {scene.event.value}" + (f": {scene.because}" if scene.because else "")
     if not scene.traces:
         yield "    no rule is for it"
         return
@@ -68,11 +109,23 @@ def replay_lines(replay: Replay, since: datetime, rules: RuleSet, name: str) -> 
     if new.ignored_by[PRIORITIES_ENTRY]:
         names.append(PRIORITIES_ENTRY)
     if names:
-        rows = [
-            (one, _shown(new.ignored_by[one]), _shown(new.priority_by[one]), _shown(new.notified_by[one]))
-            for one in names
-        ]
-        yield "\n" + table(rows, heading=(f"RULES OF {name}", "IGNORED", "PRIORITY SET", "NOTIFICATIONS"))
+        rows = [(one, *(_shown(counter[one]) for counter in _by_rule(new).values())) for one in names]
+        yield "\n" + table(rows, heading=(f"RULES OF {name}", *_by_rule(new)))
+
+
+def _by_rule(tally: Tally) -> dict[str, Counter[str]]:
+    """What each rule did, without the new kinds of effects where no rule has any."""
+    always = {
+        "IGNORED": tally.ignored_by,
+        "PRIORITY SET": tally.priority_by,
+        "NOTIFICATIONS": tally.notified_by,
+    }
+    asked = {
+        "ACTIONS": tally.actions_by,
+        "DIAGNOSES": tally.diagnoses_by,
+        "ESCALATIONS": tally.escalations_by,
+    }
+    return always | {name: counter for name, counter in asked.items() if counter}
 
 
 def _compared(tallies: Sequence[Tally]) -> Iterator[Sequence[str]]:
@@ -82,8 +135,22 @@ def _compared(tallies: Sequence[Tally]) -> Iterator[Sequence[str]]:
         if any(one.incidents[priority] for one in tallies):
             yield (f"  {priority}", *(_shown(one.incidents[priority]) for one in tallies))
     yield ("notifications", *(_shown(one.notifications.total()) for one in tallies))
-    for channel in sorted({channel for one in tallies for channel in one.notifications}):
-        yield (f"  {channel}", *(_shown(one.notifications[channel]) for one in tallies))
+    yield from _parts([one.notifications for one in tallies])
+    for title, counters in (
+        ("actions asked for", [one.actions for one in tallies]),
+        ("  of these, lacking a label", [one.refused for one in tallies]),
+        ("diagnoses", [one.diagnoses for one in tallies]),
+        ("escalations begun", [one.escalations for one in tallies]),
+    ):
+        if any(counter.total() for counter in counters):
+            yield (title, *(_shown(counter.total()) for counter in counters))
+            if not title.startswith(" "):
+                yield from _parts(counters)
+
+
+def _parts(counters: Sequence[Counter[str]]) -> Iterator[Sequence[str]]:
+    for name in sorted({name for counter in counters for name in counter}):
+        yield (f"  {name}", *(_shown(counter[name]) for counter in counters))
 
 
 def _shown(number: int) -> str:

@@ -14,6 +14,7 @@ from types import FrameType
 from receiver.cli.exits import Exit, Failure
 from receiver.cli.restarts import Restarts
 from receiver.logs import event_logger
+from receiver.worker.hangup import has_terminal
 
 _log = event_logger("up")
 # A signal wakes the loop at once; this is only for the clock: restarts that are due, and the end of patience.
@@ -81,9 +82,10 @@ class Supervisor:
             signal.signal(number, self._note)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is under nohup
             signal.signal(signal.SIGHUP, self._note)
+        hands_on = None if has_terminal() else signal.SIGHUP
         for child in self._children:
             child.start()
-        lost = self._watch()
+        lost = self._watch(hands_on)
         self._before_stop()
         self._stop()
         if lost:
@@ -98,10 +100,13 @@ class Supervisor:
         except queue.Empty:
             return None
 
-    def _watch(self) -> Failure | None:
+    def _watch(self, hands_on: signal.Signals | None) -> Failure | None:
+        """Tend the children until a signal says to stop. `hands_on`: the one that is for them to act on."""
         while True:
             number = self._next_signal()
-            if number not in (None, signal.SIGCHLD):
+            if number is not None and number == hands_on:
+                self._send_all(hands_on)
+            elif number not in (None, signal.SIGCHLD):
                 _log.info("up.stopping", extra={"signal": signal.Signals(number).name})
                 return None
             for child in self._children:

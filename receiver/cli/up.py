@@ -16,6 +16,7 @@ from receiver.cli.supervisor import Child, Supervisor
 from receiver.config import HostPort, Settings
 from receiver.errors import DeliveryFailed
 from receiver.httpclient import HttpClient
+from receiver.remediation.registry import build_actions
 from receiver.rules_file import rules_of
 from receiver.services.upgrade import upgrade_database
 from receiver.storage.engine import create_engine
@@ -29,10 +30,12 @@ def command() -> None:
     """Upgrade the database, then run the receiver and one worker until Ctrl-C or SIGTERM.
 
     What needs one machine needs only this. A process that dies is started again; one that keeps dying ends all with
-    its status. A second Ctrl-C does not wait for work that is under way.
+    its status. A second Ctrl-C does not wait for work that is under way. Without a terminal, SIGHUP reads the rules
+    file again; with one it means that the terminal was closed.
     """
     settings = start()
     rules_of(settings)  # a wrong file is told at once, by this process; its children read it for themselves
+    build_actions(settings)  # likewise
     listener = listen(settings.bind)  # first: a second `up` must not touch the database of a running one
     _upgrade(settings)
     shared_metrics.empty(settings.metrics_dir)

@@ -21,8 +21,8 @@ from receiver.config import HostPort
 def command(supervised: bool) -> None:
     """Do what follows from alerts: send notifications. Run as many as you like, on several machines.
 
-    SIGTERM and Ctrl-C let the jobs under way finish (RECEIVER_WORKER_DRAIN_SECONDS). Waits for a database that is
-    away, and refuses one that needs `receiver db upgrade`.
+    SIGTERM and Ctrl-C let the jobs under way finish (RECEIVER_WORKER_DRAIN_SECONDS); SIGHUP reads the rules file again.
+    Waits for a database that is away, and refuses one that needs `receiver db upgrade`.
     """
     settings = start()
     if supervised:
@@ -31,10 +31,14 @@ def command(supervised: bool) -> None:
     else:
         shared_metrics.keep_to_oneself()
     # Not at the top: they import prometheus_client, which looks for the shared directory only once.
+    from receiver.rules_file import rules_of
     from receiver.runtime import build_runtime
     from receiver.worker.loop import connections_needed, run_worker
+    from receiver.worker.queues import queues_of
 
-    runtime = build_runtime(settings, pool_size=connections_needed(settings, queues=len(settings.channels)))
+    rules = rules_of(settings)
+    queues = queues_of([*settings.channels, *rules.channels])
+    runtime = build_runtime(settings, rules=rules, pool_size=connections_needed(settings, len(queues)))
     try:
         with _metrics_server(None if supervised else settings.worker_metrics_bind):
             status = run_worker(runtime)

@@ -1,7 +1,7 @@
 """`receiver rules replay`: what sets of rules would have made of the stored alerts. Reads only, changes nothing.
 
 The same ledger that decides on alerts as they come decides on them once more, from empty books. What people did in the
-meantime is not played: an incident ends with its last alert only.
+meantime is not played, nor what came of actions: an incident ends with its last alert only.
 """
 
 from __future__ import annotations
@@ -15,11 +15,22 @@ from sqlalchemy import Engine, RowMapping
 
 from receiver.domain.alert import Alert, AlertStatus, Disposition
 from receiver.domain.announcement import Announcement, job_key
+from receiver.domain.events import Event
 from receiver.domain.ledger import Admission, Ledger, Occasion
-from receiver.domain.rules.evaluate import is_news, notifications, triage
+from receiver.domain.rules.effects import (
+    DiagnoseEffect,
+    Effect,
+    EscalateEffect,
+    NotifyEffect,
+    RunEffect,
+)
+from receiver.domain.rules.evaluate import effects, is_news, triage
+from receiver.domain.rules.matcher import Subject
 from receiver.domain.rules.model import Audience, RuleSet
+from receiver.domain.rules.render import view_of
 from receiver.domain.rules.subject import subject_of_incident
 from receiver.domain.triage import Triage
+from receiver.errors import RenderFailed
 from receiver.ids import first_ulid
 from receiver.sources.base import FieldMapping
 from receiver.sources.fields import first_of, urgency_of
@@ -40,6 +51,13 @@ class Tally:
     ignored_by: Counter[str] = field(default_factory=Counter)
     priority_by: Counter[str] = field(default_factory=Counter)
     notified_by: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)  # by the action's name
+    refused: Counter[str] = field(default_factory=Counter)  # of these, those that lack a label they need
+    actions_by: Counter[str] = field(default_factory=Counter)
+    diagnoses: Counter[str] = field(default_factory=Counter)  # by the diagnosis's name
+    diagnoses_by: Counter[str] = field(default_factory=Counter)
+    escalations: Counter[str] = field(default_factory=Counter)  # by the policy's name
+    escalations_by: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +136,49 @@ class _Player:
                 details=_place(opener),
                 labels=opener.labels,
             )
-            for effect in notifications(self._rules, event.type, subject, self._audience):
-                key = job_key(incident.incident_id, Announcement(effect.channel, effect.template))
-                if key not in self._heard:
-                    self._heard.add(key)
-                    self.tally.notifications[effect.channel] += 1
-                    self.tally.notified_by[effect.rule] += 1
+            for effect in effects(self._rules, event.type, subject, self._audience):
+                self._count(incident.incident_id, event, effect, subject)
+
+    def _count(self, incident_id: str, event: Event, effect: Effect, subject: Subject) -> None:
+        """Note what would be asked for, if it has not been asked for already."""
+        tally = self.tally
+        match effect:
+            case NotifyEffect():
+                if self._is_new(job_key(incident_id, Announcement(effect.channel, effect.template))):
+                    tally.notifications[effect.channel] += 1
+                    tally.notified_by[effect.rule] += 1
+            case RunEffect():
+                if self._is_new(f"run:{incident_id}:{effect.rule}:{event.type}"):
+                    tally.actions[effect.spec.action] += 1
+                    tally.refused[effect.spec.action] += _lacks(effect, subject)
+                    tally.actions_by[effect.rule] += 1
+            case DiagnoseEffect():
+                if self._is_new(f"diagnose:{incident_id}:{effect.diagnosis}:{event.type}"):
+                    tally.diagnoses[effect.diagnosis] += 1
+                    tally.diagnoses_by[effect.rule] += 1
+            case EscalateEffect():
+                if self._is_new(f"escalate:{incident_id}:{effect.policy}"):
+                    tally.escalations[effect.policy] += 1
+                    tally.escalations_by[effect.rule] += 1
+
+    def _is_new(self, key: str) -> bool:
+        if key in self._heard:
+            return False
+        self._heard.add(key)
+        return True
 
     def _name(self, opened_at: datetime, key: str) -> str:
         self._opened += 1
         return str(self._opened)
+
+
+def _lacks(effect: RunEffect, subject: Subject) -> bool:
+    """Whether the alert lacks what the texts of the action name."""
+    try:
+        effect.spec.rendered(view_of(subject, "INC-0"))
+    except RenderFailed:
+        return True
+    return False
 
 
 def _place(alert: Alert) -> Mapping[str, object]:

@@ -44,6 +44,7 @@ def subjects_of(
             priority=state.priority,
             details=row,
             labels=row["labels"],
+            payload=event.payload,
         )
 
     return subject_of
@@ -58,4 +59,5 @@ def subject_of_row(event: Event, row: Mapping[Any, Any]) -> Subject:
         priority=row["priority"],
         details=row,
         labels=row["labels"],
+        payload=event.payload,
     )

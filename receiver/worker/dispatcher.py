@@ -68,6 +68,10 @@ class Dispatcher:
         self._bulkheads = bulkheads
         self._thread.start()
 
+    def add(self, bulkhead: Bulkhead) -> None:
+        """Begin to fill this one too. Callable while it runs."""
+        self._bulkheads = (*self._bulkheads, bulkhead)
+
     def look_again(self) -> None:
         """A bulkhead that may find more jobs has room now. Callable from any thread."""
         self._wake.set()

@@ -6,11 +6,19 @@ from collections.abc import Callable, Mapping
 
 from receiver.domain.jobs import JobKind
 from receiver.runtime import Runtime
+from receiver.services.diagnose import DiagnoseHandler
+from receiver.services.escalate import EscalateHandler
 from receiver.services.job_handler import Handler
 from receiver.services.notify import NotifyHandler
+from receiver.services.publish import PublishHandler
+from receiver.services.remediation.handler import RemediateHandler
 
 HANDLERS: Mapping[JobKind, Callable[[Runtime], Handler]] = {
     JobKind.NOTIFY: NotifyHandler,
+    JobKind.PUBLISH: PublishHandler,
+    JobKind.DIAGNOSE: DiagnoseHandler,
+    JobKind.ESCALATE: EscalateHandler,
+    JobKind.REMEDIATE: RemediateHandler,
 }
 
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FrameType
 
 from sqlalchemy.exc import DBAPIError
 
 from receiver.config import Settings
 from receiver.domain.retry import Backoff
+from receiver.errors import SettingsError, StorageUnavailable
 from receiver.ids import new_ulid
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
 from receiver.services.job_handler import Handler
+from receiver.services.publish import stand_by
 from receiver.storage.engine import is_unreachable
 from receiver.storage.migrate import require_newest
 from receiver.worker.attempt import attempt
 from receiver.worker.bulkhead import Bulkhead
 from receiver.worker.dispatcher import Dispatcher, claim
 from receiver.worker.handlers import build_handlers
+from receiver.worker.hangup import heed_hangup
 from receiver.worker.lease import Heartbeat, Leases
 from receiver.worker.queues import queues_of
 from receiver.worker.reaper import reap
@@ -52,15 +55,22 @@ class Worker:
     ) -> None:
         settings, engine = runtime.settings, runtime.engine
         self.name = _new_name()
-        known = build_handlers(runtime) if handlers is None else handlers
-        held = Leases(settings.worker_lease_seconds)
-        self._heartbeat = Heartbeat(engine, held)
+        self._threads = settings.worker_threads
+        self._engine = engine
+        self._backoff = backoff
+        self._is_started = False
+        self._handlers = build_handlers(runtime) if handlers is None else handlers
+        self._leases = Leases(settings.worker_lease_seconds)
+        self._heartbeat = Heartbeat(engine, self._leases)
         self._dispatcher = Dispatcher(
-            engine, known, held, worker=self.name, poll_seconds=settings.worker_poll_seconds
+            engine,
+            self._handlers,
+            self._leases,
+            worker=self.name,
+            poll_seconds=settings.worker_poll_seconds,
         )
         self._bulkheads = [
-            Bulkhead(name, settings.worker_threads, engine, known, held, backoff, self._dispatcher.look_again)
-            for name in (queues_of(runtime.notifiers) if queues is None else queues)
+            self._bulkhead(name) for name in (queues_of(runtime.notifiers) if queues is None else queues)
         ]
 
     def start(self) -> None:
@@ -70,7 +80,29 @@ class Worker:
         for bulkhead in self._bulkheads:
             bulkhead.start()
         self._heartbeat.start()
-        self._dispatcher.start(self._bulkheads)
+        self._dispatcher.start(tuple(self._bulkheads))
+        self._is_started = True
+
+    def serve(self, queues: Sequence[str]) -> None:
+        """Look for jobs of these queues too, from now on: those of channels that new rules name."""
+        for name in sorted({*queues} - {bulkhead.queue for bulkhead in self._bulkheads}):
+            bulkhead = self._bulkhead(name)
+            self._bulkheads.append(bulkhead)
+            if self._is_started:
+                bulkhead.start()
+                self._dispatcher.add(bulkhead)
+                _log.info("worker.serving", extra={"worker": self.name, "queue": name})
+
+    def _bulkhead(self, queue: str) -> Bulkhead:
+        return Bulkhead(
+            queue,
+            self._threads,
+            self._engine,
+            self._handlers,
+            self._leases,
+            self._backoff,
+            self._dispatcher.look_again,
+        )
 
     def stop(self, drain_seconds: float) -> bool:
         """Take no more jobs, give back those not started, and wait up to `drain_seconds` for those that run.
@@ -97,12 +129,14 @@ class Worker:
 def run_worker(runtime: Runtime) -> int:
     """Work until SIGTERM or SIGINT, then drain; returns the exit status. To be called from the main thread.
 
-    A second signal ends the process at once. Waits for a database that is away; raises SchemaOutOfDate.
+    A second signal ends the process at once. SIGHUP reads the rules file again. Waits for a database that is away;
+    raises SchemaOutOfDate.
     """
-    signals = _Signals()
+    worker = Worker(runtime)
+    signals = _Signals(partial(_read_rules_again, runtime, worker))
+    heed_hangup()
     if not _await_database(runtime, signals):
         return 0
-    worker = Worker(runtime)
     worker.start()
     signals.wait()
     worker.stop(runtime.settings.worker_drain_seconds)
@@ -133,47 +167,72 @@ def run_due(
 
 
 class _Signals:
-    """SIGTERM and SIGINT: the first goes into `first`, a later one ends the process."""
+    """SIGTERM and SIGINT: the first says stop, a later one ends the process. SIGHUP calls `on_hangup` from `wait`."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_hangup: Callable[[], None]) -> None:
+        self._on_hangup = on_hangup
         # The one queue that may be filled from a signal handler while the same thread waits for it.
-        self.first: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._taken: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._since: float | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take)
+        signal.signal(signal.SIGHUP, self._take_hangup)
 
     def wait(self) -> None:
-        """Return once a signal has come."""
+        """Return once it is time to stop."""
         # In turns: Python runs a handler in the main thread, which a signal that another thread took does not wake.
-        while True:
-            with contextlib.suppress(queue.Empty):
-                self.first.get(timeout=1.0)
-                return
+        while not self.stop_within(1.0):
+            pass
+
+    def stop_within(self, seconds: float) -> bool:
+        """Whether it is time to stop: waits up to `seconds` for it, and for hangups."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                number = self._taken.get(timeout=left)
+            except queue.Empty:
+                return False
+            if number != signal.SIGHUP:
+                return True
+            self._on_hangup()
+        return False
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self._since is None:
             self._since = time.monotonic()
-            self.first.put(number)
+            self._taken.put(number)
         elif time.monotonic() - self._since > SAME_WISH_SECONDS:
             os._exit(128 + number)
 
+    def _take_hangup(self, number: int, frame: FrameType | None) -> None:
+        self._taken.put(number)
+
+
+def _read_rules_again(runtime: Runtime, worker: Worker) -> None:
+    """The rules file as it is now comes into force, unless it is wrong: then it is told why, and nothing changes."""
+    try:
+        runtime.read_rules_again()
+    except SettingsError as error:  # wrong rules, or a new channel needs what is not installed
+        _log.warning("rules.refused", extra={"problems": error.problems})
+    else:
+        _log.info("rules.reloaded", extra={"rules": len(runtime.rules.rules)})
+        worker.serve(queues_of(runtime.notifiers))
+
 
 def _await_database(runtime: Runtime, signals: _Signals) -> bool:
-    """Wait until the database answers; whether it did before a signal came. Raises SchemaOutOfDate."""
+    """Wait until the database answers; whether it did before it was time to stop. Raises SchemaOutOfDate."""
     while True:
         try:
             require_newest(runtime.engine)
-        except DBAPIError as error:
-            if not is_unreachable(error):
+            stand_by(runtime)
+        except (DBAPIError, StorageUnavailable) as error:
+            if isinstance(error, DBAPIError) and not is_unreachable(error):
                 raise
             _log.warning("worker.no_database", extra={"pause_seconds": DATABASE_PAUSE_SECONDS})
         else:
             return True
-        try:
-            signals.first.get(timeout=DATABASE_PAUSE_SECONDS)
-        except queue.Empty:
-            continue
-        return False
+        if signals.stop_within(DATABASE_PAUSE_SECONDS):
+            return False
 
 
 def _new_name() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import threading
@@ -17,6 +18,7 @@ from tests.builders import bodies
 from tests.builders.rules import rules_text
 from tests.fakes.ports import free_port
 from tests.fakes.processes import BIN, Process, environment
+from tests.fakes.receiver import Receiver
 
 IGNORE = "- {name: quiet, on: alert.raised, match: cluster=staging, incident: ignore}"
 OPEN = "- {name: other, on: alert.raised, match: cluster=nowhere, incident: ignore}"
@@ -111,3 +113,34 @@ def test_wrong_rules_change_nothing_and_are_told_with_their_mistakes(served: Ser
     )
     served.process.wait_for_http(f"{served.url}/readyz")
     assert served.post("b") == {"received": 1, "ignored": 1}
+
+
+def reloaded(process: Process, event: str) -> list[str]:
+    """Which parts have said so, by name."""
+    lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
+    return sorted(line["logger"].rpartition(".")[2] for line in lines if line["event"] == event)
+
+
+def test_without_a_terminal_up_hands_the_signal_on_to_receiver_and_worker(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yml"
+    file.write_text(rules_text(IGNORE))
+    with Receiver(tmp_path, "sqlite:///var/receiver.db", RULES=str(file)) as receiver:
+        staging = bodies.alertmanager([bodies.alert(cluster="staging", service="a")])
+        assert receiver.post(staging).json()["alerts"] == {"received": 1, "ignored": 1}
+        file.write_text("version: 2\nrules: []\n")
+        receiver.process.send(signal.SIGHUP)
+        receiver.process.wait_until(
+            lambda: reloaded(receiver.process, "rules.refused") == ["serve", "worker"], 20, "refuse the file"
+        )
+        assert receiver.post(staging).json()["alerts"] == {"received": 1, "ignored": 1}
+        file.write_text(rules_text(OPEN))
+        receiver.process.send(signal.SIGHUP)
+        receiver.process.wait_until(
+            lambda: reloaded(receiver.process, "rules.reloaded") == ["serve", "worker"], 20, "reload"
+        )
+        receiver.process.wait_until(
+            lambda: "opened" in receiver.post(staging).json()["alerts"], 30, "open an incident"
+        )
+        receiver.process.send(signal.SIGTERM)
+        assert receiver.process.wait(timeout=40) == 0
+        receiver.process.assert_nothing_left()

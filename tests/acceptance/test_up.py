@@ -100,12 +100,14 @@ def test_what_is_printed_opens_an_incident_and_ctrl_c_leaves_nothing(start: Star
 
 
 def test_a_terminal_that_closes_ends_it_cleanly_unless_nohup_says_otherwise(
-    start: Start, start_process: Start, tmp_path: Path
+    start_process: Start, tmp_path: Path
 ) -> None:
-    process = start("up", BIND=f"127.0.0.1:{free_port()}")
+    env = environment({"RECEIVER_BIND": f"127.0.0.1:{free_port()}"})
+    process = start_process([BIN / "receiver", "up"], folder=tmp_path, env=env, terminal=True)
     process.wait_for_output("Send a first alert:")
-    os.killpg(process.pid, signal.SIGHUP)
+    process.close_terminal()
     assert_clean_end(process)
+    assert "rules.reloaded" not in process.output()
     address = f"127.0.0.1:{free_port()}"
     env = environment({"RECEIVER_BIND": address})
     process = start_process(["nohup", BIN / "receiver", "up"], folder=tmp_path / "nohup", env=env)
@@ -273,15 +275,23 @@ def test_a_database_that_needs_an_upgrade_is_refused(start: Start, words: str) -
     assert "Traceback" not in process.output()
 
 
-@pytest.mark.parametrize("words", ["up", "serve"])
-def test_a_database_that_is_away_is_told_without_its_password(start: Start, words: str) -> None:
+def test_a_database_that_is_away_is_told_without_its_password(start: Start) -> None:
     url = f"mysql+pymysql://receiver:{PASSWORD}@127.0.0.1:{free_port()}/receiver"
-    process = start(words, BIND=f"127.0.0.1:{free_port()}", DATABASE_URL=url)
+    process = start("up", BIND=f"127.0.0.1:{free_port()}", DATABASE_URL=url)
     assert process.wait(timeout=30) == Exit.DATABASE
     assert (
         process.output()
         == "The database cannot be used: nothing answers there (2003). `receiver doctor` tells more.\n"
     )
+
+
+def test_serve_takes_alerts_without_a_database_and_tells_no_password(start: Start) -> None:
+    url = f"mysql+pymysql://receiver:{PASSWORD}@127.0.0.1:{free_port()}/receiver"
+    address = f"127.0.0.1:{free_port()}"
+    process = start("serve", BIND=address, DATABASE_URL=url)
+    process.wait_for_http(f"http://{address}/readyz", timeout=30)
+    assert "serve.no_database" in process.output()
+    assert PASSWORD not in process.output()
 
 
 def test_receiver_and_worker_run_by_themselves(

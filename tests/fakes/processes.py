@@ -18,6 +18,13 @@ from tests.fakes.polling import TimedOut, wait_until
 
 BIN = Path(sys.executable).parent  # the scripts of the environment that runs the tests
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+# Makes standard input the controlling terminal of the session that it leads, then becomes the command.
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+_UNDER_TERMINAL = (sys.executable, "-S", "-E", "-c", _TAKE_TERMINAL)
 
 
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -31,7 +38,8 @@ class Process:
 
     `folder` becomes its working directory (where a receiver keeps its var/) and is made if need be; what it
     prints goes to `folder`/`name`.log. `env` is its whole environment (see `environment`). `remove`: the
-    folder is scratch data that goes when the test run dies.
+    folder is scratch data that goes when the test run dies. `terminal`: it belongs to one, as when a person starts it;
+    else to none, as a service.
     """
 
     def __init__(
@@ -42,21 +50,25 @@ class Process:
         env: Mapping[str, str] | None = None,
         name: str = "process",
         remove: bool = False,
+        terminal: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.command = [str(part) for part in command]
         self.name = name
         self.log = folder / f"{name}.log"
+        self._terminal, stdin = os.openpty() if terminal else (None, subprocess.DEVNULL)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                self.command,
+                [*(_UNDER_TERMINAL if terminal else ()), *self.command],
                 cwd=folder,
                 env=environment() if env is None else dict(env),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if terminal:
+            os.close(stdin)
         self.pid = self._process.pid  # also the id of its process group
         self._guard = subprocess.Popen(
             [sys.executable, "-S", "-E", guard.__file__, str(self.pid), *([str(folder)] if remove else [])],
@@ -89,6 +101,12 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         """A signal for the process itself, not for its children."""
         self._process.send_signal(number)
+
+    def close_terminal(self) -> None:
+        """The end of its terminal's window, of which the kernel tells the process by SIGHUP."""
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
 
     def wait_until(self, holds: Callable[[], bool], timeout: float, what: str) -> None:
         """Returns when `holds()` is true.
@@ -155,6 +173,7 @@ class Process:
         self._process.wait()
 
     def _settle(self) -> None:
+        self.close_terminal()
         if self._guard.stdin and not self._guard.stdin.closed:
             self._guard.communicate("done\n")
 

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from receiver.cli.exits import Exit
 from receiver.ids import new_trace_id
-from receiver.rules_file import default_rules
+from receiver.rules_file import default_rules, remediation_rules
 from receiver.services.intake import Intake
 from tests.builders import bodies
 from tests.builders.cli import run
@@ -126,12 +127,15 @@ def test_doctor_tells_wrong_rules_and_which_are_in_force(written: Written, tmp_p
     database = f"sqlite:///{tmp_path}/none.db"
     answer = run(["doctor"], RULES=str(written("version: 3\nrules: []\n")), DATABASE_URL=database)
     assert (answer.exit_code, ":1:10: version must be 1" in answer.output) == (Exit.FAILED, True)
-    assert "rules        1 in force: the default ones" in run(["doctor"], DATABASE_URL=database).output
+    assert "rules        3 in force: the default ones" in run(["doctor"], DATABASE_URL=database).output
 
 
 def test_the_default_rules_can_be_had_as_a_start(written: Written) -> None:
     answer = run(["rules", "default"])
     assert answer.output == default_rules()
+    assert run(["rules", "check", str(written(answer.output))]).exit_code == 0
+    answer = run(["rules", "default", "--with-remediation"])
+    assert answer.output == remediation_rules()
     assert run(["rules", "check", str(written(answer.output))]).exit_code == 0
 
 
@@ -158,14 +162,78 @@ def test_a_body_is_tried_out_without_a_database(written: Written, tmp_path: Path
         "incident.opened",
         "page applies priority=P0",
         "rest applies always",
-        "=> pagerduty is told (rule page), slack is told (rule rest)",
+        "=> pagerduty is told: opened (rule page)",
+        "=> slack is told: opened (rule rest)",
         "incident.resolved",
         "rest applies always",
-        "=> slack is told (rule rest)",
+        "=> slack is told: resolved (rule rest)",
     ]
     assert "staging   applies" in second and "checkout  not looked at  staging came first" in second
     assert second.endswith("=> ignored: rule staging")
     assert rest.startswith("An alert is malformed, it would be rejected: the alert is a number")
+
+
+ACTING = """
+- name: scale
+  on: incident.opened
+  match: namespace!=""
+  run:
+    action: kubernetes.scale
+    target: {namespace: "{{ namespace }}", deployment: "{{ labels.deployment }}"}
+    parameters: {by: 1}
+    resolves: true
+  diagnose: service
+- name: instead
+  on: [action.failed, action.rejected]
+  match: [rule=scale, mitigation=failed]
+  run: {action: kubernetes.rollout_restart, target: {namespace: shop, deployment: a}, approval: required}
+- {name: call, on: [action.failed, action.requested], escalate: people}
+"""
+ACTING_HEAD = """
+diagnoses: {service: {metrics: {rate: {query: up}}}}
+escalations: {people: {steps: [{after: 0m, channels: all}]}}
+"""
+
+
+def test_what_actions_would_bring_about_is_shown_for_each_way_they_can_end(
+    written: Written, tmp_path: Path
+) -> None:
+    body = tmp_path / "body.json"
+    alerts = [
+        bodies.alert(namespace="shop", deployment="web"),
+        bodies.alert(namespace="shop", service="b"),
+        bodies.alert(namespace="shop; rm -rf /", deployment="web", service="c"),
+    ]
+    body.write_bytes(bodies.alertmanager(alerts))
+    command = ["rules", "test", str(written(rules_text(ACTING, ACTING_HEAD))), "--payload", str(body)]
+    answer = run(command, PAGERDUTY_ROUTING_KEY="0" * 32)
+    assert answer.exit_code == 0, answer.output
+    good, lacking, *_ = answer.output.split("\n\n")
+    scale = "kubernetes.scale on namespace=shop deployment=web by=1 is asked for"
+    restart = "kubernetes.rollout_restart on namespace=shop deployment=a is asked for"
+    assert [" ".join(line.split()) for line in good.splitlines()[5:]] == [
+        "incident.opened",
+        'scale applies namespace!=""',
+        "=> the diagnosis service is made (rule scale)",
+        f"=> {scale}, and resolves the incident if it helps (rule scale)",
+        "action.failed: kubernetes.scale, asked for by scale",
+        "instead applies rule=scale, mitigation=failed",
+        "call not looked at instead came first",
+        f"=> {restart}, once a person has approved it (rule instead)",
+        "action.requested: kubernetes.rollout_restart, asked for by instead",
+        "call applies always",
+        "=> the escalation people begins (rule call)",
+        "action.failed: kubernetes.rollout_restart, asked for by instead",
+        'instead does not apply rule=scale, and it is "instead"',
+        "call applies always",
+        "=> the escalation people begins (rule call)",
+    ]
+    assert "kubernetes.scale is asked for, and rejected: there is no label deployment" in lacking
+    answer = run([*command, "--here"], KUBERNETES_URL="https://k8s.example", KUBERNETES_TOKEN="t")
+    assert scale in answer.output.split("\n\n")[0].replace(
+        "kubernetes:shop/deployment/web", "namespace=shop deployment=web"
+    )
+    assert 'rejected: target.namespace: "shop; rm -rf /" is no name' in answer.output.split("\n\n")[2]
 
 
 def test_a_body_that_nobody_understands_is_a_line(written: Written, tmp_path: Path) -> None:
@@ -205,6 +273,8 @@ def test_a_replay_shows_what_new_rules_would_have_made_of_the_stored_alerts(
         ["notifications", "4", "3"],
         ["pagerduty", ".", "1"],
         ["slack", "4", "2"],
+        ["escalations", "begun", "3", "."],
+        ["default", "3", "."],
         ["RULES", "OF", "new.yml", "IGNORED", "PRIORITY", "SET", "NOTIFICATIONS"],
         ["staging", "2", ".", "."],
         ["checkout", ".", "1", "."],
@@ -212,6 +282,39 @@ def test_a_replay_shows_what_new_rules_would_have_made_of_the_stored_alerts(
         ["rest", ".", ".", "2"],
     ]
     assert counts(engine) == before
+
+
+def test_a_replay_counts_what_else_would_have_been_asked_for(
+    engine: Engine, make_runtime: RuntimeFactory, written: Written
+) -> None:
+    intake = Intake(make_runtime(engine))
+    alerts: list[dict[str, Any]] = [
+        {"deployment": "a"},
+        {"deployment": "a"},
+        {"service": "b"},
+        {"namespace": ""},
+    ]
+    for labels in alerts:
+        body = bodies.alertmanager([bodies.alert("CpuHigh", **({"namespace": "shop"} | labels))])
+        intake.accept(intake.read(body, trace_id=new_trace_id()))
+    answer = run(
+        ["rules", "replay", str(written(rules_text(ACTING, ACTING_HEAD))), "--since", "2h"],
+        DATABASE_URL=engine.url.render_as_string(hide_password=False),
+    )
+    assert answer.exit_code == 0, answer.output
+    lines = [line.split() for line in answer.output.splitlines() if line.strip()]
+    after = lines.index(["notifications", ".", "."])
+    assert lines[after + 1 :] == [
+        ["actions", "asked", "for", ".", "2"],
+        ["kubernetes.scale", ".", "2"],
+        ["of", "these,", "lacking", "a", "label", ".", "1"],
+        ["diagnoses", ".", "2"],
+        ["service", ".", "2"],
+        ["RULES", "OF", "new.yml", "IGNORED", "PRIORITY", "SET", "NOTIFICATIONS", "ACTIONS", "DIAGNOSES"],
+        ["scale", ".", ".", ".", "2", "2"],
+        ["instead", ".", ".", ".", ".", "."],
+        ["call", ".", ".", ".", ".", "."],
+    ]
 
 
 def test_a_replay_of_nothing_is_a_table_of_nothing(sqlite_engine: Engine, written: Written) -> None:

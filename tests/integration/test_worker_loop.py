@@ -269,3 +269,15 @@ def test_what_was_done_while_the_database_was_away_is_recorded_when_it_is_back(
         worker.stop(10)
         away.dispose()
     assert probe.keys == ["k"]
+
+
+def test_a_queue_that_comes_later_is_served_too(engine, working):
+    probe = Probe()
+    with working(probe) as worker:
+        add(engine, request("first"))
+        wait_until(lambda: states(engine)["first"] == "done")
+        add(engine, request("late", queue="notify-db-team"))
+        worker.serve([QUEUE, "notify-db-team"])
+        worker.serve(["notify-db-team"])
+        wait_until(lambda: all_done(engine))
+    assert probe.keys == ["first", "late"]

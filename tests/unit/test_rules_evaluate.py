@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from receiver.domain.events import EventType
 from receiver.domain.notification import Template
-from receiver.domain.rules.evaluate import Fate, NotifyEffect, notifications, trace, triage
+from receiver.domain.rules.effects import EscalateEffect, NotifyEffect
+from receiver.domain.rules.evaluate import Fate, effects, trace, triage
 from receiver.domain.rules.matcher import Subject
 from receiver.domain.rules.model import RuleSet
 from receiver.domain.rules.subject import subject_of_alert, subject_of_incident
@@ -33,7 +34,8 @@ def incident(event: EventType = OPENED, **changes: Any) -> Subject:
 
 def told(rules: RuleSet, event: EventType, subject: Subject, *channels: str) -> list[tuple[str, str]]:
     audience = {name: WANTED[name] for name in channels}
-    return [(one.channel, one.rule) for one in notifications(rules, event, subject, audience)]
+    found = effects(rules, event, subject, audience)
+    return [(one.channel, one.rule) for one in found if isinstance(one, NotifyEffect)]
 
 
 def test_by_default_every_alert_is_admitted_with_its_own_priority() -> None:
@@ -42,7 +44,7 @@ def test_by_default_every_alert_is_admitted_with_its_own_priority() -> None:
 
 def test_by_default_each_configured_channel_hears_what_it_has_a_use_for() -> None:
     for event, template in ((OPENED, Template.OPENED), (RESOLVED, Template.RESOLVED)):
-        found = notifications(read_rules(None), event, incident(event), WANTED)
+        found = effects(read_rules(None), event, incident(event), WANTED)
         expected = [
             NotifyEffect(name, template, "tell-everybody") for name in WANTED if template in WANTED[name]
         ]
@@ -51,6 +53,13 @@ def test_by_default_each_configured_channel_hears_what_it_has_a_use_for() -> Non
     hearing = [name for name in WANTED if Template.ACKNOWLEDGED in WANTED[name]]
     assert [channel for channel, _ in told(read_rules(None), acknowledged, incident(), *WANTED)] == hearing
     assert told(read_rules(None), EventType.INCIDENT_CLOSED, incident(), *WANTED) == []
+
+
+def test_by_default_what_is_urgent_escalates() -> None:
+    for priority, policies in (("P0", ["default"]), ("P1", ["default"]), ("P2", [])):
+        for event in (OPENED, EventType.INCIDENT_UPDATED):
+            found = effects(read_rules(None), event, incident(priority=priority), WANTED)
+            assert [one.policy for one in found if isinstance(one, EscalateEffect)] == policies
 
 
 def test_the_first_rule_that_applies_decides() -> None:
@@ -124,14 +133,11 @@ def test_a_channel_is_told_once_for_the_first_rule_that_names_it() -> None:
 
 def test_a_channel_that_has_no_use_for_one_of_the_events_is_left_out_there() -> None:
     rules = rule_set(
-        "- {name: a, on: [incident.opened, incident.acknowledged], notify: {channels: [slack, pagerduty]}}"
+        "- {name: a, on: [incident.opened, incident.acknowledged], notify: {channels: [email, pagerduty]}}"
     )
     acknowledged = EventType.INCIDENT_ACKNOWLEDGED
-    assert [name for name, _ in told(rules, OPENED, incident(), "slack", "pagerduty")] == [
-        "slack",
-        "pagerduty",
-    ]
-    assert [name for name, _ in told(rules, acknowledged, incident(), "slack", "pagerduty")] == ["pagerduty"]
+    assert told(rules, OPENED, incident(), "email", "pagerduty") == [("email", "a"), ("pagerduty", "a")]
+    assert told(rules, acknowledged, incident(), "email", "pagerduty") == [("pagerduty", "a")]
 
 
 def test_an_incident_is_seen_with_its_place_its_labels_and_the_status_of_the_event() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.domain.rules.matcher import FIELDS, Matcher, Subject, read_matcher
+from receiver.domain.rules.fields import FIELDS
+from receiver.domain.rules.matcher import Matcher, Subject, read_matcher
 
 SUBJECT = Subject(
     {"service": "checkout", "severity": "critical", "priority": "P0", "cluster": "prod-eu"},

@@ -10,24 +10,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from receiver.domain.alert import Alert
+from receiver.domain.escalation import EscalationPolicy
 from receiver.domain.events import Event, EventType
-from receiver.domain.notification import Template
-from receiver.domain.rules.effects import TEMPLATE_OF
+from receiver.domain.rules.effects import (
+    EVENTS,
+    RESCUED,
+    DiagnoseEffect,
+    Effect,
+    EscalateEffect,
+    NotifyEffect,
+    ResolveEffect,
+    RunEffect,
+    template_for,
+)
+from receiver.domain.rules.known import ALL_CHANNELS
 from receiver.domain.rules.matcher import Matcher, Subject
 from receiver.domain.rules.model import Audience, Rule, RuleSet
 from receiver.domain.rules.subject import subject_of_alert
 from receiver.domain.triage import Triage
 
 _WORSE = frozenset({"severity", "priority"})
-
-
-@dataclass(frozen=True, slots=True)
-class NotifyEffect:
-    """Tell `channel` with `template`, because the rule `rule` says so."""
-
-    channel: str
-    template: Template
-    rule: str
+_NEWS = frozenset(EVENTS.values()) - {EventType.ALERT_RAISED}  # triage looks at raised alerts
 
 
 class Fate(StrEnum):
@@ -74,30 +77,73 @@ def _in_turn(rules: RuleSet, subject: Subject) -> Iterator[Rule]:
 
 
 def is_news(event: Event) -> bool:
-    """Whether rules are asked about an event at all: an update counts if the incident got worse, not for a note."""
-    if event.type is EventType.INCIDENT_UPDATED:
-        return not _WORSE.isdisjoint(event.payload.get("changes", {}))
-    return event.type in TEMPLATE_OF
+    """Whether rules are asked about an event at all.
 
-
-def notifications(
-    rules: RuleSet, event: EventType, subject: Subject, audience: Audience
-) -> list[NotifyEffect]:
-    """Whom to tell of an event of an incident. A channel is told once, for the first rule that names it.
-
-    A channel that has no use for the event's message is left out; one that is not configured is not.
+    An update counts if the incident got worse, not for a note; a request for an action if a person has to allow it; a
+    failed message if it is worth telling elsewhere.
     """
-    template = TEMPLATE_OF.get(event)
-    if template is None:
-        return []
-    told: dict[str, NotifyEffect] = {}
+    match event.type:
+        case EventType.INCIDENT_UPDATED:
+            return not _WORSE.isdisjoint(event.payload.get("changes", {}))
+        case EventType.ACTION_REQUESTED:
+            return bool(event.payload.get("needs_approval"))
+        case EventType.NOTIFICATION_FAILED:
+            return event.payload.get("template") in RESCUED
+    return event.type in _NEWS
+
+
+def effects(rules: RuleSet, event: EventType, subject: Subject, audience: Audience) -> list[Effect]:
+    """What follows from an event of an incident, in the order of the rules.
+
+    A channel is told once, for the first rule that names it; so is a diagnosis made, and a policy followed. A channel
+    that has no use for the event's message is left out, and an escalation that would call nobody; a channel that is not
+    configured is not.
+    """
+    asked: dict[tuple[str, str], Effect] = {}
     for rule in rules.applying(event, subject):
-        if rule.channels is None:
-            continue
-        for channel in rule.channels or audience:
-            if template in audience.get(channel, (template,)):
-                told.setdefault(channel, NotifyEffect(channel, template, rule.name))
-    return list(told.values())
+        for one in _asked(rules, rule, event, subject, audience):
+            asked.setdefault(_what(one), one)
+    return list(asked.values())
+
+
+def _asked(
+    rules: RuleSet, rule: Rule, event: EventType, subject: Subject, audience: Audience
+) -> Iterator[Effect]:
+    notice = rule.notice
+    template = template_for(event, subject) if notice else None
+    if notice is not None and template is not None:
+        for channel in notice.channels or audience:
+            wanted = audience.get(channel) or rules.wanted_by(channel)
+            if wanted is None or template in wanted:
+                yield NotifyEffect(channel, template, rule.name, notice.wording, notice.is_quiet)
+    if rule.diagnosis:
+        yield DiagnoseEffect(rule.name, rule.diagnosis)
+    if rule.run is not None:
+        yield RunEffect(rule.name, rule.run)
+    if rule.policy and _calls_anybody(rules.escalations[rule.policy], audience):
+        yield EscalateEffect(rule.name, rule.policy)
+    if rule.resolves:
+        yield ResolveEffect(rule.name)
+
+
+def _calls_anybody(policy: EscalationPolicy, audience: Audience) -> bool:
+    """Whether a policy has any step that is more than `all` where no channel is configured."""
+    return any(audience or step.channels != (ALL_CHANNELS,) for step in policy.steps)
+
+
+def _what(effect: Effect) -> tuple[str, str]:
+    """What can be had once only."""
+    match effect:
+        case NotifyEffect():
+            return "notify", effect.channel
+        case DiagnoseEffect():
+            return "diagnose", effect.diagnosis
+        case EscalateEffect():
+            return "escalate", effect.policy
+        case RunEffect():
+            return "run", effect.rule
+        case ResolveEffect():
+            return "resolve", ""
 
 
 def trace(rules: RuleSet, event: EventType, subject: Subject) -> list[Trace]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from receiver.domain.incident import Status
+from receiver.domain.incident import Mitigation, Status
+from receiver.domain.rules.fields import FIELDS, OUTCOMES, is_result
 from receiver.domain.rules.pattern import Pattern, compile_pattern
 from receiver.domain.rules.problem import quoted, unknown
 from receiver.domain.severity import Priority, Severity
 
-FIELDS = frozenset(
-    {"priority", "status", "severity", "service", "cluster", "namespace"}
-    | {"phase", "rule_uid", "alertname", "source"}
-)
 LABEL_PREFIX = "label."
 
 # Fields that can have a few values only: another value in a matcher is a mistake.
@@ -24,6 +21,8 @@ _VALUES: Mapping[str, frozenset[str]] = {
     "priority": frozenset(one.value for one in Priority),
     "severity": frozenset(one.value for one in Severity),
     "status": frozenset(one.value for one in Status),
+    "outcome": OUTCOMES,
+    "mitigation": frozenset(one.value for one in Mitigation),
 }
 _SHAPE = re.compile(
     r"""(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\W\d][\w.:/-]*))\s*(?P<operator>=~|!~|!=|=)\s*(?P<value>.*)""",
@@ -63,15 +62,16 @@ class Matcher:
         return self.test(self.value_in(subject))
 
 
-def read_matcher(text: str) -> Matcher | str:
+def read_matcher(text: str, fields: Collection[str] = FIELDS) -> Matcher | str:
     """The matcher in `text`, or what is wrong with it.
 
-    A bare name is a field where there is one of this name, else a label; `label.NAME` and `"NAME"` are always labels.
+    A bare name is a field if it is one of `fields` or a result, `diagnostics.NAME`, else a label; `label.NAME` and
+    `"NAME"` are always labels.
     """
     found = _SHAPE.fullmatch(text.strip())
     if found is None:
         return f'{quoted(text)} is no matcher; write one as name="value", with =, !=, =~ or !~'
-    name, is_label = _name(found["quoted"], found["plain"])
+    name, is_label = _name(found["quoted"], found["plain"], fields)
     if not name:
         return f"the matcher {quoted(text)} names no label"
     value = _value(found["value"])
@@ -90,13 +90,13 @@ def read_matcher(text: str) -> Matcher | str:
     return Matcher(text.strip(), name, is_label, made.matches, made.literals, is_positive)
 
 
-def _name(in_quotes: str | None, plain: str | None) -> tuple[str, bool]:
+def _name(in_quotes: str | None, plain: str | None, fields: Collection[str]) -> tuple[str, bool]:
     if in_quotes is not None:
         return _unescaped(in_quotes), True
     assert plain is not None
     if plain.startswith(LABEL_PREFIX):
         return plain.removeprefix(LABEL_PREFIX), True
-    return plain, plain not in FIELDS
+    return plain, plain not in fields and not is_result(plain)
 
 
 def _value(text: str) -> str | None:

@@ -4,38 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from receiver.domain.action import Signature
+from receiver.domain.channel import ChannelSpec
+from receiver.domain.diagnosis import Diagnosis
+from receiver.domain.escalation import EscalationPolicy
 from receiver.domain.notification import Template
 from receiver.domain.rules.document import Node, Sequence, Table, Text, kind_of, read_document
-from receiver.domain.rules.model import ALL_PRIORITIES, Rule, RuleSet
+from receiver.domain.rules.known import ALL_CHANNELS, Channels, Known
+from receiver.domain.rules.model import ALL_PRIORITIES, Audience, Rule, RuleSet
 from receiver.domain.rules.problem import Problem, unknown
-from receiver.domain.rules.read_rule import Channels, RuleReader
+from receiver.domain.rules.read_channels import read_channels
+from receiver.domain.rules.read_diagnoses import read_diagnoses
+from receiver.domain.rules.read_escalations import read_escalations
+from receiver.domain.rules.read_rule import RuleReader
 
 VERSION = "1"
 MOST_RULES = 2000
-_KEYS = ("version", "incidents", "rules")
+_KEYS = ("version", "incidents", "channels", "diagnoses", "escalations", "rules")
 
 
 def parse_rules(
-    text: str, wanted: Mapping[str, Collection[Template]], configured: Collection[str] | None = None
+    text: str,
+    wanted: Mapping[str, Collection[Template]],
+    configured: Collection[str] | None = None,
+    *,
+    kinds: Collection[str] | None = None,
+    actions: Mapping[str, Signature] | None = None,
 ) -> tuple[RuleSet | None, list[Problem]]:
     """The rules in `text`, None if there are mistakes; and the mistakes, in the order of their places.
 
     `wanted`: every channel there is, with the messages that it has a use for. `configured`: those that rules may name
-    here; None: all of them, for a look at a file that is meant for elsewhere.
+    here, `kinds`: those of which the file may define more; None: all of them, for a look at a file that is meant for
+    elsewhere. `actions`: the catalogue of what rules may ask to be run.
     """
     root, problems = read_document(text)
     if root is None:
         return None, problems
-    parser = _Parser(problems, Channels(wanted, configured))
+    parser = _Parser(problems, Channels(wanted, configured), kinds, actions or {})
     rules = parser.file(root)
     found = sorted(set(problems))
     return (None, found) if found else (rules, [])
 
 
 class _Parser:
-    def __init__(self, problems: list[Problem], channels: Channels) -> None:
+    def __init__(
+        self,
+        problems: list[Problem],
+        channels: Channels,
+        kinds: Collection[str] | None,
+        actions: Mapping[str, Signature],
+    ) -> None:
         self._problems = problems
         self._channels = channels
+        self._kinds = kinds
+        self._actions = actions
 
     def file(self, root: Node) -> RuleSet:
         """The whole document; what it returns counts only if no problem was noted."""
@@ -48,8 +70,39 @@ class _Parser:
             if key.value not in _KEYS:
                 self._note(key, unknown("key", key.value, _KEYS))
         self._version(root)
-        priorities = self._priorities(root.entries.get("incidents"))
-        return RuleSet(self._rules(root), priorities)
+        named = self._named_channels(root)
+        wanted: Audience = {name: self._channels.wanted.get(spec.kind, ()) for name, spec in named.items()}
+        channels = self._channels.joined_by(wanted)
+        escalations = self._escalations(root, channels)
+        diagnoses = self._diagnoses(root)
+        known = Known(channels, self._actions, diagnoses, escalations)
+        return RuleSet(
+            rules=self._rules(root, known),
+            priorities=self._priorities(root.entries.get("incidents")),
+            channels=named,
+            diagnoses=diagnoses,
+            escalations=escalations,
+            wanted=wanted,
+        )
+
+    def _named_channels(self, root: Table) -> Mapping[str, ChannelSpec]:
+        if "channels" not in root.entries:
+            return {}
+        taken = {*self._channels.wanted, *(self._channels.configured or ())}
+        return read_channels(root.entries["channels"][1], self._problems, self._kinds, taken)
+
+    def _escalations(self, root: Table, channels: Channels) -> Mapping[str, EscalationPolicy]:
+        if "escalations" not in root.entries:
+            return {}
+
+        def flaw_of(name: str) -> str | None:
+            return None if name == ALL_CHANNELS else channels.flaw_of(name)
+
+        return read_escalations(root.entries["escalations"][1], self._problems, flaw_of)
+
+    def _diagnoses(self, root: Table) -> Mapping[str, Diagnosis]:
+        entry = root.entries.get("diagnoses")
+        return read_diagnoses(entry[1], self._problems) if entry else {}
 
     def _version(self, root: Table) -> None:
         if "version" not in root.entries:
@@ -86,7 +139,7 @@ class _Parser:
             return item.value
         return ""
 
-    def _rules(self, root: Table) -> tuple[Rule, ...]:
+    def _rules(self, root: Table, known: Known) -> tuple[Rule, ...]:
         if "rules" not in root.entries:
             self._note(root, "rules is missing; it is the list of the rules")
             return ()
@@ -100,7 +153,7 @@ class _Parser:
         rules: list[tuple[Node, Rule]] = []
         names: dict[str, int] = {}
         for item in listed.items:
-            rule = RuleReader(item, self._problems, self._channels).read()
+            rule = RuleReader(item, self._problems, known).read()
             if rule is None:
                 continue
             if names.setdefault(rule.name, item.line) != item.line:
