@@ -9,13 +9,14 @@ import click
 
 from bench import report, results
 from bench.load import LoadFailed
+from bench.measures import MEASURES, Measure
 from bench.proof import ProofFailed
 from bench.run import Effort
 from bench.scenarios import SCENARIOS, Scenario
 from bench.series import run_series
 
-_NAMES = [scenario.name for scenario in SCENARIOS]
-_DEFAULT = ", ".join(scenario.name for scenario in SCENARIOS if scenario.by_default)
+_NAMES = [one.name for one in (*SCENARIOS, *MEASURES)]
+_LEFT_OUT = ", ".join(scenario.name for scenario in SCENARIOS if not scenario.by_default)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,7 +30,7 @@ _DEFAULT = ", ".join(scenario.name for scenario in SCENARIOS if scenario.by_defa
     "--only",
     multiple=True,
     type=click.Choice(_NAMES),
-    help=f"A scenario to run; may be given several times. Default: {_DEFAULT}.",
+    help=f"What to run; may be given several times. Default: all but {_LEFT_OUT}.",
 )
 @click.option(
     "--setting",
@@ -57,7 +58,7 @@ def main(
     started = time.monotonic()
     effort = Effort(seconds, warm_up, connections, dict(_setting(text) for text in settings))
     try:
-        found = run_series(chosen(only), effort, repetitions, binlog=binlog, tell=_tell)
+        found = run_series(chosen(only), measures(only), effort, repetitions, binlog=binlog, tell=_tell)
     except (LoadFailed, ProofFailed) as failure:
         sys.exit(f"No figures: {failure}")
     _tell("\n" + report.text(found))
@@ -69,6 +70,11 @@ def main(
 def chosen(names: tuple[str, ...]) -> list[Scenario]:
     """The scenarios of these names in the table's order; those that run by default where there are none."""
     return [one for one in SCENARIOS if (one.name in names if names else one.by_default)]
+
+
+def measures(names: tuple[str, ...]) -> list[Measure]:
+    """The measures of these names; all where there are none."""
+    return [one for one in MEASURES if not names or one.name in names]
 
 
 def _setting(text: str) -> tuple[str, str]:

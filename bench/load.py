@@ -104,6 +104,35 @@ class Load:
         finally:
             gc.enable()
 
+    def drive_steadily(
+        self, requests: Requests, serials: Iterator[int], seconds: float, per_second: float
+    ) -> dict[int, float]:
+        """Send that many a second, whatever the answers take; by serial the time.monotonic() of each answer.
+
+        Raises LoadFailed, also when no connection is free at a request's time: then it would not be that many a second.
+        """
+        idle = list(self._connections)
+        answered: dict[int, float] = {}
+        started, sent, wanted = time.monotonic(), 0, int(seconds * per_second)
+        while len(answered) < wanted:
+            due = started + sent / per_second
+            if sent < wanted and time.monotonic() >= due:
+                if not idle:
+                    raise LoadFailed(f"all connections wait for answers at {per_second:g} requests/s")
+                serial = next(serials)
+                idle.pop().send(serial, requests.make(serial))
+                sent += 1
+                continue
+            patience = due - time.monotonic() if sent < wanted else _SILENCE_SECONDS
+            ready = self._selector.select(max(0.0, patience))
+            if not ready and sent == wanted:
+                raise LoadFailed(f"no answer for {_SILENCE_SECONDS:.0f} seconds")
+            for key, _ in ready:
+                if key.data.is_answered():
+                    answered[key.data.serial] = time.monotonic()
+                    idle.append(key.data)
+        return answered
+
     def _drive(self, requests: Requests, serials: Iterator[int], seconds: float) -> Driven:
         driven = Driven(0.0, time.process_time())
         started = time.perf_counter_ns()

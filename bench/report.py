@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bench.measures import Measured
 from bench.results import Line, Results, largest
 from bench.spread import Spread
 
@@ -13,12 +14,11 @@ _CALM_CORES = 0.2
 
 def text(results: Results) -> str:
     """Conditions, figures, CPU and memory."""
-    parts = [
-        "\n".join(_conditions(results)),
-        _figures(results.lines),
-        _cpu(results.lines),
-        _memory(results.lines),
-    ]
+    parts = ["\n".join(_conditions(results))]
+    if results.lines:
+        parts += [_figures(results.lines), _cpu(results.lines), _memory(results.lines)]
+    if results.measured:
+        parts.append(_measures(results.measured))
     return "\n\n".join([*parts, *_warnings(results.lines)])
 
 
@@ -75,6 +75,15 @@ def _memory(lines: Sequence[Line]) -> str:
         for name, memory in largest(line.memory_mb() for line in lines).items()
     ]
     return table(["memory of each process, MB, at most", "RSS", "PSS", "peak RSS"], rows)
+
+
+def _measures(measured: Sequence[Measured]) -> str:
+    rows = [
+        [figure.title, _told(values, figure.digits), figure.aim]
+        for one in measured
+        for figure, values in one.figures()
+    ]
+    return table(["besides", "median (lowest .. highest)", "aim"], rows)
 
 
 def _warnings(lines: Sequence[Line]) -> Iterable[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import ROOT
+from bench.measures import Measured
 from bench.proc import Memory
 from bench.run import Run
 from bench.scenarios import Scenario
@@ -69,6 +70,7 @@ class Results:
     options: Mapping[str, object]
     databases: Mapping[str, Mapping[str, str]]
     lines: Sequence[Line]
+    measured: Sequence[Measured] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -80,6 +82,11 @@ class Results:
             "options": dict(self.options),
             "databases": {name: dict(settings) for name, settings in self.databases.items()},
             "scenarios": [line.as_json() for line in self.lines],
+            "measures": [
+                {"name": one.measure.name, "title": figure.title, "aim": figure.aim, **asdict(values)}
+                for one in self.measured
+                for figure, values in one.figures()
+            ],
         }
 
 

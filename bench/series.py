@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.databases import Databases
+from bench.measures import Measure, Measured
 from bench.results import Line, Results
 from bench.run import Effort, run
 from bench.scenarios import Scenario
@@ -20,6 +21,7 @@ SCRATCH = machine.ROOT / "var" / "bench"
 
 def run_series(
     scenarios: Sequence[Scenario],
+    measures: Sequence[Measure],
     effort: Effort,
     repetitions: int,
     *,
@@ -34,6 +36,7 @@ def run_series(
     folder = Path(tempfile.mkdtemp(prefix=f"{datetime.now(UTC):%H%M%S}-", dir=SCRATCH))
     facts, started_at = machine.machine(folder), datetime.now(UTC)
     lines = [Line(scenario) for scenario in scenarios]
+    others = [Measured(measure) for measure in measures]
     databases = Databases(folder, binlog=binlog)
     try:
         for repetition in range(1, repetitions + 1):
@@ -44,6 +47,11 @@ def run_series(
                     f"{line.scenario.name} {repetition}/{repetitions}: {done.webhooks_per_second:,.0f} webhooks/s, "
                     f"{done.alerts_per_second:,.0f} alerts/s, p50 {done.p50_ms} ms, p99 {done.p99_ms} ms"
                 )
+            for other in others:
+                other.runs.append(other.measure.take(databases, folder))
+                for figure in other.runs[-1]:
+                    value = f"{figure.value:,.{figure.digits}f}"
+                    tell(f"{other.measure.name} {repetition}/{repetitions}: {figure.title}: {value}")
     finally:
         databases.stop()
     shutil.rmtree(folder)
@@ -57,6 +65,7 @@ def run_series(
             name: {"version": used.version, **used.settings} for name, used in databases.started.items()
         },
         lines=lines,
+        measured=others,
     )
 
 
