@@ -34,3 +34,12 @@ JOB_SECONDS = Histogram(
 NOTIFICATIONS = Counter(
     "receiver_notifications_total", "Notifications by how they ended.", ["channel", "outcome"]
 )
+EVENTS_PUBLISHED = Counter(
+    "receiver_events_published_total",
+    "Events that were to go out to the broker, by how that ended.",
+    ["outcome"],
+)
+ACTIONS = Counter("receiver_actions_total", "Remediation actions by how they ended.", ["action", "outcome"])
+ACTION_REFUSALS = Counter(
+    "receiver_action_refusals_total", "Remediation actions that were not carried out, by reason.", ["reason"]
+)

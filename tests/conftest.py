@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.fixtures.brokers",
     "tests.fixtures.databases",
     "tests.fixtures.isolation",
     "tests.fixtures.runtimes",

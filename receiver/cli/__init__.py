@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, str] = {
     "db": "receiver.cli.db",
     "jobs": "receiver.cli.jobs",
     "rules": "receiver.cli.rules",
+    "remediation": "receiver.cli.remediation",
+    "templates": "receiver.cli.templates",
     "doctor": "receiver.cli.doctor",
     "notify-test": "receiver.cli.notify_test",
     "demo": "receiver.cli.demo",

@@ -13,6 +13,7 @@ from receiver.config import Settings
 from receiver.domain.finding import Finding, Level, bad, ok
 from receiver.errors import SettingsError, WrongRules
 from receiver.httpclient import HttpClient
+from receiver.notifiers.texts import wordings
 from receiver.rules_file import rules_of
 from receiver.services.doctor import examine
 
@@ -55,6 +56,11 @@ def _rules(settings: Settings) -> Iterator[Finding]:
         return
     whose = settings.rules or "the default ones"
     yield ok("rules", f"{len(rules.rules)} in force: {whose}")
+    known = wordings(settings.templates_dir)
+    for rule in rules.rules:
+        if rule.notice and rule.notice.wording and rule.notice.wording not in known:
+            text = f'"{rule.name}" asks for the template {rule.notice.wording}, which is not there'
+            yield bad("rules", text, "put it into RECEIVER_TEMPLATES_DIR; until then the usual text is sent")
 
 
 def line(finding: Finding) -> str:

@@ -11,6 +11,7 @@ from receiver.cli.exits import Exit
 from receiver.clock import utc_now
 from receiver.errors import DeliveryFailed
 from receiver.notifiers.registry import build_notifiers
+from receiver.rules_file import rules_of
 from receiver.services.notify_test import send_tests
 
 
@@ -21,7 +22,7 @@ def command() -> None:
     Exit status 1 if one failed, or if there is none.
     """
     settings = start(quiet=True)
-    notifiers = build_notifiers(settings)
+    notifiers = build_notifiers(settings, named=rules_of(settings).channels)
     if not notifiers:
         click.echo(
             "No channel is configured: set RECEIVER_SLACK_WEBHOOK_URL or another (`receiver settings`).",

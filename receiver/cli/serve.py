@@ -13,6 +13,7 @@ from receiver.cli.lifeline import follow_parent
 from receiver.cli.listener import listen
 from receiver.config import Settings
 from receiver.logs import event_logger
+from receiver.remediation.registry import build_actions
 from receiver.rules_file import rules_of
 from receiver.storage.engine import create_engine, is_unreachable
 from receiver.storage.migrate import require_newest
@@ -39,6 +40,9 @@ def command(listener: int | None) -> None:
     """
     settings = start()
     rules = rules_of(settings)
+    build_actions(
+        settings
+    )  # their files are read for good after the fork: a wrong one is told here, not there
     _require_newest_schema(settings)
     if listener is None:
         found = listen(settings.bind)

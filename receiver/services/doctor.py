@@ -1,4 +1,4 @@
-"""`receiver doctor`: looks at settings, database, worker and channels, and says in plain words what is missing."""
+"""`receiver doctor`: looks at settings and all that they lead to, and says in plain words what is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from receiver.domain import database
 from receiver.domain.finding import Finding, bad, ok, warn
 from receiver.domain.jobs import JobState, QueueDepth
 from receiver.httpclient import HttpClient
+from receiver.services.actions_check import check_actions
+from receiver.services.broker_check import check_broker
 from receiver.services.channel_check import check_channels
+from receiver.services.diagnostics_check import check_diagnostics
 from receiver.smtpclient import SmtpClient
 from receiver.storage import database_clock, jobs
 from receiver.storage.engine import create_engine, reading
@@ -34,6 +37,9 @@ def examine(settings: Settings, http: HttpClient, clock: Clock = utc_now) -> Ite
     yield from credentials(settings)
     yield from _database(settings.database_url, clock)
     yield from check_channels(settings, http, SmtpClient(read_timeout_seconds=5, total_timeout_seconds=8))
+    yield from check_diagnostics(settings)
+    yield from check_actions(settings)
+    yield from check_broker(settings)
 
 
 def credentials(settings: Settings) -> Iterator[Finding]:

@@ -48,6 +48,7 @@ _details = select(
     incidents.c.namespace,
     incidents.c.service,
     incidents.c.phase,
+    incidents.c.mitigation,
     incidents.c.labels,
 ).where(incidents.c.incident_id.in_(bindparam("ids", expanding=True)))
 _OPENED_COLUMNS = (
@@ -93,7 +94,7 @@ def lock_open(connection: Connection, keys: Collection[str]) -> dict[str, Incide
 
 
 def details(connection: Connection, ids: Collection[str]) -> dict[str, RowMapping]:
-    """What `lock_open` leaves out because few need it: rule, place and labels of these incidents, by id."""
+    """What `lock_open` leaves out because few need it: rule, place, mitigation and labels of these incidents, by id."""
     found = connection.execute(_details, {"ids": list(ids)}).mappings()
     return {row["incident_id"]: row for row in found}
 

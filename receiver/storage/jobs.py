@@ -121,6 +121,11 @@ def revive(connection: Connection, job_ids: Sequence[int] | None) -> int:
     return connection.execute(wanted).rowcount
 
 
+def revive_key(connection: Connection, key: str) -> None:
+    """Make the job with this idempotency key due now, if it has died."""
+    connection.execute(_revive.where(jobs.c.idempotency_key == key))
+
+
 def depths(connection: Connection) -> list[QueueDepth]:
     """Each queue that ever had a job, by name."""
     queues = sorted(connection.execute(_queues).scalars())

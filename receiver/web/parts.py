@@ -118,7 +118,7 @@ def _services(runtime: Runtime) -> _Services:
         spool=spool,
         drainer=Drainer(intake, spool),
         health=Health(runtime.engine),
-        figures=Figures(runtime.engine),
+        figures=Figures(runtime.engine, has_broker=runtime.broker is not None),
     )
 
 

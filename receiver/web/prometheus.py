@@ -62,6 +62,9 @@ class DatabaseCollector(Collector):
             yield _open_incidents(snapshot)
             yield _job_rows(snapshot)
             yield _oldest_due(snapshot)
+            yield from _backlog(snapshot)
+            yield _actions_under_way(snapshot)
+            yield _breakers_open(snapshot)
 
 
 class SpoolCollector(Collector):
@@ -121,4 +124,31 @@ def _oldest_due(snapshot: Snapshot) -> Metric:
     )
     for depth in snapshot.queues:
         family.add_metric([depth.queue], depth.oldest_due_seconds)
+    return family
+
+
+def _backlog(snapshot: Snapshot) -> Iterator[Metric]:
+    number = "Events that the broker has not acknowledged yet, 100000 at most."
+    yield GaugeMetricFamily("receiver_events_unpublished", number, value=snapshot.backlog.events)
+    age = "The age of the oldest of them."
+    yield GaugeMetricFamily(
+        "receiver_events_oldest_unpublished_seconds", age, value=snapshot.backlog.oldest_seconds
+    )
+
+
+def _actions_under_way(snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(
+        "receiver_actions_under_way", "Remediation actions that have not ended, by state.", labels=["state"]
+    )
+    for state, number in snapshot.actions.items():
+        family.add_metric([state], number)
+    return family
+
+
+def _breakers_open(snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(
+        "receiver_breaker_open", "Target systems that actions leave alone after failures.", labels=["system"]
+    )
+    for system in snapshot.open_breakers:
+        family.add_metric([system], 1)
     return family

@@ -32,7 +32,7 @@ class Web:
     def __init__(self, folder: Path, database_url: str) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         settings = {"RECEIVER_DATABASE_URL": database_url, "RECEIVER_BIND": self.url.removeprefix("http://")}
-        self._command = [BIN / "receiver", "serve"]
+        self._command: list[str | Path] = [BIN / "receiver", "serve"]
         self._folder, self._environment = folder, environment(settings)
         self.process = self._start()
 

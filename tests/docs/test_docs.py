@@ -16,11 +16,13 @@ from receiver.app import create_app
 from receiver.clock import utc_now
 from receiver.config import SETTINGS
 from receiver.domain.alert import Disposition
-from receiver.domain.rules.effects import EFFECTS, EVENTS
-from receiver.domain.rules.matcher import FIELDS
+from receiver.domain.incident import Mitigation
+from receiver.domain.rules.effects import EFFECTS, EVENTS, NotifyEffect
+from receiver.domain.rules.fields import FIELDS, OUTCOMES
 from receiver.domain.rules.parse import parse_rules
 from receiver.ids import new_trace_id
 from receiver.notifiers.registry import WANTED
+from receiver.remediation.registry import CATALOGUE
 from receiver.services.intake import Intake
 from receiver.services.rehearsal import rehearse
 from receiver.sources.base import FieldMapping
@@ -111,7 +113,7 @@ def test_every_disposition_is_explained() -> None:
 
 def test_the_rules_in_the_documents_have_no_mistakes_and_do_what_is_said() -> None:
     text = (ROOT / "docs" / "rules.md").read_text()
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    example, _ = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     rules, problems = parse_rules(example, WANTED)
     assert rules is not None, problems
     examples: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
@@ -127,14 +129,43 @@ def test_the_rules_in_the_documents_have_no_mistakes_and_do_what_is_said() -> No
         (rehearsal,) = rehearse(rules, parse_body(body, FieldMapping(), utc_now()), WANTED)
         assert (rehearsal.verdict.reason, rehearsal.verdict.priority) == expected
         assert f"`{expected[0]}`" in text or expected[1]
-        told = {effect.channel for scene in rehearsal.scenes for effect in scene.effects}
+        effects = [effect for scene in rehearsal.scenes for effect in scene.effects]
+        told = {effect.channel for effect in effects if isinstance(effect, NotifyEffect)}
         assert told == ({"pagerduty", "slack", "email"} if expected[1] else set())
+
+
+def test_the_rules_with_actions_in_the_documents_do_what_is_said() -> None:
+    text = (ROOT / "docs" / "rules.md").read_text()
+    _, example = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    rules, problems = parse_rules(example, WANTED, actions=CATALOGUE)
+    assert rules is not None, problems
+
+    def asked(**labels: Any) -> list[tuple[str, list[str]]]:
+        """The events that follow, each with the rules that ask for more than messages because of it."""
+        body = bodies.alertmanager([bodies.alert("CpuHigh", service="svc-a", **labels)])
+        (rehearsal,) = rehearse(rules, parse_body(body, FieldMapping(), utc_now()), WANTED)
+        return [
+            (scene.event.value, [one.rule for one in scene.effects if not isinstance(one, NotifyEffect)])
+            for scene in rehearsal.scenes
+        ]
+
+    assert asked(namespace="shop") == [
+        ("incident.opened", ["cpu-look", "cpu-scale"]),
+        ("incident.resolved", []),
+        ("action.completed", []),
+        ("action.failed", ["cpu-restart"]),
+        ("action.requested", []),
+        ("action.completed", []),
+        ("action.failed", ["call-people"]),
+    ]
+    assert asked()[0] == ("incident.opened", ["cpu-look"])
 
 
 def test_every_key_event_and_field_of_rules_is_explained() -> None:
     text = (ROOT / "docs" / "rules.md").read_text()
     assert [one for one in (*EVENTS, *FIELDS, *WANTED) if f"`{one}`" not in text] == []
     assert [one for one in EFFECTS if f"| `{one}" not in text] == []
+    assert [one for one in (*OUTCOMES, *Mitigation) if not re.search(rf"\b{one}\b", text)] == []
 
 
 def links() -> Iterator[tuple[Path, str]]:

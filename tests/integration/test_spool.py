@@ -34,7 +34,7 @@ class Away(Intake):
         self.away = True
         self.asked = 0
 
-    def record(self, batch, *, may_be_stored=False):  # type: ignore[no-untyped-def]  # as the original
+    def record(self, batch, *, may_be_stored=False):
         self.asked += 1
         if self.away:
             raise StorageUnavailable("away")
@@ -161,7 +161,7 @@ def test_a_delivery_that_the_database_will_not_take_holds_up_no_other_and_is_kep
     engine: Engine, make_runtime: RuntimeFactory, spool: Spool
 ) -> None:
     class Picky(Intake):
-        def record(self, batch, *, may_be_stored=False):  # type: ignore[no-untyped-def]  # as the original
+        def record(self, batch, *, may_be_stored=False):
             if any(b"poison" in one.body for one in batch):
                 raise OperationalError("INSERT", {}, Exception("no"))
             return super().record(batch, may_be_stored=may_be_stored)

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from receiver.web.api import incidents, timeline
+from receiver.web.api import actions, explain, incident_actions, incidents, timeline
 from receiver.web.api.openapi import ProblemApi, describe_other_routes
 
-_BLUEPRINTS = (incidents.blueprint, timeline.blueprint)
+_BLUEPRINTS = (
+    incidents.blueprint,
+    timeline.blueprint,
+    explain.blueprint,
+    incident_actions.blueprint,
+    actions.blueprint,
+)
 
 
 def register(app: Flask) -> ProblemApi:

@@ -9,6 +9,7 @@ from receiver.domain.incident import OPEN_STATUSES
 from receiver.runtime import Runtime
 from receiver.services import incident_list, incidents
 from receiver.services.incidents import Deed
+from receiver.services.remediation import listing
 from receiver.storage.incident_queries import IncidentFilter
 from receiver.web.api import cursor, schemas
 from receiver.web.api.blueprint import ApiBlueprint, principal
@@ -39,7 +40,9 @@ def get_incident(reference: str) -> Any:
 
     By its id, or by its number as `INC-123` or `123`.
     """
-    return incident_list.one(current_parts().runtime.engine, reference)
+    engine = current_parts().runtime.engine
+    incident = incident_list.one(engine, reference)
+    return {**incident, "remediation_actions": listing.of_incident(engine, incident["incident_id"])}
 
 
 @blueprint.acts("/<reference>/ack", takes=schemas.DeedBody, answers=schemas.Incident)

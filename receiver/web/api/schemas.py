@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 from receiver.domain.alert import AlertStatus, Disposition
 from receiver.domain.incident import Mitigation, Status
 from receiver.domain.severity import Priority, Severity
+from receiver.web.api.action_schemas import Action
 from receiver.web.api.fields import CommaList, Moment
 
 OPEN = "open"
@@ -123,7 +124,16 @@ class Incident(ma.Schema):
     closed_by = fields.String(allow_none=True)
     last_seen_at = Moment()
     last_notified_at = Moment(allow_none=True)
-    diagnostics = fields.Raw(allow_none=True)
+    diagnostics = fields.Raw(
+        allow_none=True,
+        metadata={
+            "description": "`pods`, `metrics`, `dependencies`: what diagnoses have found; see docs/diagnostics.md."
+        },
+    )
+    remediation_actions = fields.List(
+        fields.Nested(Action),
+        metadata={"description": "What was done to mend it. Only where one incident is asked for."},
+    )
     trace_id = fields.String()
 
 
