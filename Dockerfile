@@ -11,7 +11,7 @@ COPY . .
 # All dependencies come as wheels at the versions in constraints.txt; no compiler is needed. Bytecode is written here,
 # since the running container cannot write beside the modules.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --disable-pip-version-check --python /opt/receiver/bin/python install -c constraints.txt .
+    pip --disable-pip-version-check --python /opt/receiver/bin/python install -c constraints.txt '.[apprise,kafka,nats,remediation]'
 
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="alert-receiver" \

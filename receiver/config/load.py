@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from receiver.config.settings import NOTHING, PREFIX, SETTINGS, Settings
+from receiver.domain.channel import RESERVED
 from receiver.errors import SettingsError
 
 FILE_SUFFIX = "_FILE"
@@ -77,7 +78,7 @@ def _checked(settings: Settings) -> Settings:
         if getattr(settings, first) and not getattr(settings, second):
             names = [PREFIX + name.upper() for name in (second, first)]
             problems.append(f"{names[0]}: must be set, because {names[1]} is")
-    taken = sorted(set(settings.apprise_urls) & {"slack", "pagerduty", "email", "webhook", "all"})
+    taken = sorted(RESERVED.intersection(settings.apprise_urls))
     if taken:
         problems.append(f"RECEIVER_APPRISE_URLS: {', '.join(taken)}: the name belongs to another channel")
     if problems:

@@ -12,6 +12,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from receiver.domain.broker_address import parse_broker_address
+from receiver.domain.channel import CHANNEL_NAME, SLACK_CHANNEL
 from receiver.domain.loopback import is_loopback
 from receiver.domain.severity import DEFAULT_PRIORITIES, Priority, Severity
 from receiver.domain.signing_key import parse_signing_key
@@ -19,7 +21,6 @@ from receiver.domain.signing_key import parse_signing_key
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ROLES = ("viewer", "responder", "admin")
 REMEDIATION_MODES = ("on", "off", "dry-run")
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def named_urls(text: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for entry in secrets(text):
         name, _, url = entry.partition("=")
-        if not _NAME.fullmatch(name.strip()) or "://" not in url or name.strip() in found:
+        if not CHANNEL_NAME.fullmatch(name.strip()) or "://" not in url or name.strip() in found:
             raise ValueError(
                 "must be name=url, ... (a comma in a url is %2C); a name is 1 to 24 of a-z, 0-9 and -, each once"
             )
@@ -205,8 +206,7 @@ def named_urls(text: str) -> Mapping[str, str]:
 
 def broker_url(text: str) -> str:
     """The address of a NATS or Kafka broker; several hosts between commas."""
-    if not text.startswith(("nats://", "tls://", "kafka://")) or any(c.isspace() for c in text):
-        raise ValueError("must begin with nats://, tls:// (NATS over TLS) or kafka://")
+    parse_broker_address(text)
     return text
 
 
@@ -219,6 +219,6 @@ def topic_prefix(text: str) -> str:
 
 def slack_channel(text: str) -> str:
     """A channel's id, or its name."""
-    if not re.fullmatch(r"[CGD][A-Z0-9]{6,20}|#[^\s#]{1,80}", text):
+    if not SLACK_CHANNEL.fullmatch(text):
         raise ValueError("must be a channel's id, as in C0123456789, or its name, as in #alerts")
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from receiver.domain.channel_pace import LARGEST_BUNDLE
 from receiver.domain.incident import ID_PREFIX
 from receiver.domain.notification import BundledIncident, Notification, Template
 from receiver.notifiers.facts import facts, headline, lasted, links
@@ -15,7 +16,7 @@ _SUMMARY = 4000
 _WORD, _VALUE = 40, 200
 _LINES, _LINE = 8, 150
 _DETAILS, _DETAIL = 12, 300
-_INCIDENTS = 20
+_INCIDENTS = LARGEST_BUNDLE
 _NO_TITLE = "(no title)"
 _MARKS = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 

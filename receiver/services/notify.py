@@ -230,7 +230,7 @@ class NotifyHandler:
         if following is None or ask.is_quiet or notifier is None:
             return
         if following.template in notifier.templates:
-            asked = Ask(following, rule=ask.rule).request(
+            asked = Ask(following, rule=ask.rule, wording=ask.wording).request(
                 job.incident_id,
                 job.trace_id,
                 delay_seconds=self._interval(following),

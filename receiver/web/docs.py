@@ -73,6 +73,8 @@ _KINDS: tuple[type[RequestRefused], ...] = (
     errors.NotAuthenticated,
     errors.NotAllowed,
     errors.UnknownIncident,
+    errors.UnknownAction,
+    errors.ActionConflict,
     errors.IllegalTransition,
     errors.BodyTooLarge,
     errors.UnsupportedEncoding,

@@ -122,7 +122,7 @@ def test_one_incident_has_all_that_people_need(client: FlaskClient) -> None:
     assert incident["labels"]["alertname"] == "CpuHigh"
     assert incident["opened_at"] == incident["last_seen_at"]
     assert incident["opened_at"].endswith("Z")
-    assert client.get(f"{LIST}/{incident['incident_id']}").json == incident
+    assert client.get(f"{LIST}/{incident['incident_id']}").json == incident | {"remediation_actions": []}
 
 
 @pytest.mark.parametrize("reference", ["{id}", "INC-{number}", "inc-{number}", "{number}"])

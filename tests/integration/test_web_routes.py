@@ -18,6 +18,7 @@ TOKENS = {"viewer": "tok-viewer", "responder": "tok-responder", "admin": "tok-ad
 HOOK_TOKEN = "tok-hook"
 OPEN = {"/livez", "/readyz", "/health", "/metrics", "/openapi.json", "/docs", "/problems/<slug>"}
 API = "/api/v1/incidents"
+APIS = (API, "/api/v1/actions")
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def routes(client: FlaskClient) -> list[tuple[str, str]]:
 
 def status(client: FlaskClient, method: str, rule: str, token: str | None) -> int:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    path = rule.replace("<reference>", "INC-1").replace("<slug>", "unauthorized")
+    path = (
+        rule.replace("<reference>", "INC-1").replace("<action_id>", "ACT-1").replace("<slug>", "unauthorized")
+    )
     answer = client.open(path, method=method, headers=headers)
     assert answer.status_code < 300 or answer.content_type == MEDIA_TYPE
     return answer.status_code
@@ -56,7 +59,7 @@ def test_each_route_asks_for_the_role_that_it_should(client: FlaskClient) -> Non
         elif rule in PATHS:
             expected = dict.fromkeys(("nobody", "stranger", *TOKENS), 401)
         else:
-            assert rule.startswith(API), f"{rule} is new: say here what protects it"
+            assert rule.startswith(APIS), f"{rule} is new: say here what protects it"
             expected = dict.fromkeys(("nobody", "stranger", "hook"), 401)
             if method != "GET":
                 expected["viewer"] = 403
