@@ -67,14 +67,21 @@ def first_job(
     *,
     cause: str = "",
     rule: str = "",
+    is_new: bool = False,
 ) -> JobRequest:
     """The job that begins a round; the steps after the first are asked for by the one before.
+
+    `is_new`: the incident opens just now, so nobody can have acknowledged it, and the first step may wait for its time.
 
     `round` is 1. `cause`: the id of the action whose event asks for it, else nothing: all events of the incident itself
     begin one round together, and each action begins one of its own. The job's key sees to that. `rule`: the name of the
     rule, for people who ask why.
     """
-    return round_job(incident_id, Round(policy_name, policy, cause or OPENED, round, rule), trace_id)
+    begun = Round(policy_name, policy, cause or OPENED, round, rule)
+    wait = policy.steps[0].after_seconds if policy.steps else 0.0
+    if is_new and wait > 0:
+        return step_job(incident_id, replace(begun, acknowledgements=0), 0, trace_id, wait)
+    return round_job(incident_id, begun, trace_id)
 
 
 def round_job(incident_id: str, begun: Round, trace_id: str) -> JobRequest:

@@ -38,6 +38,9 @@ def pass_on(
         announcement.channel, announcement.template, incident["priority"], bundle_of_beginning(said)
     )
 
+    if incident["priority"] == Priority.P0 and announcement.template in BUNDLED and not message.bundle:
+        return Passage(Way.SINGLE, Pace())  # whatever else there is to tell: no lock, and not counted either
+
     def work(connection: Connection, attempt: int) -> Passage:
         leases.hold(connection, job)  # else another worker might send what this one bundles
         if attempt and (settled := _settled(connection, job, announcement)) is not None:

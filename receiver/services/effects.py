@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from receiver.domain.announcement import Announcement
 from receiver.domain.announcement_request import Ask, sequence_of
 from receiver.domain.diagnosis import diagnose_job
-from receiver.domain.escalation import EscalationPolicy, first_job
+from receiver.domain.escalation import EscalationPolicy, first_job, with_channels
 from receiver.domain.events import Event, EventType
 from receiver.domain.jobs import JobRequest
 from receiver.domain.notification import Template
@@ -24,7 +24,6 @@ from receiver.domain.rules.effects import (
     RunEffect,
 )
 from receiver.domain.rules.evaluate import effects, is_news
-from receiver.domain.rules.known import ALL_CHANNELS
 from receiver.domain.rules.lineage import cause_of, rules_behind
 from receiver.domain.rules.model import RuleSet
 from receiver.logs import event_logger
@@ -35,6 +34,7 @@ from receiver.services.subjects import SubjectOf
 from receiver.storage import action_origins, escalations, events, incident_changes, jobs
 
 _log = event_logger("effects")
+_policy_for = lru_cache(256)(with_channels)
 
 ACTOR = "rules"
 # Rounds of consequences in one transaction: an action that is refused at once may make a rule ask for another. A rule
@@ -153,7 +153,7 @@ class _Teller:
                     event, diagnose_job(incident_id, effect.diagnosis, effect.rule, cause, event.trace_id)
                 )
             case EscalateEffect():
-                policy = _with_channels(self.rules.escalations[effect.policy], tuple(self.runtime.audience))
+                policy = _policy_for(self.rules.escalations[effect.policy], tuple(self.runtime.audience))
                 found.ask(event, _escalate(event, effect, policy))
             case RunEffect():
                 found.wishes.append(self._wish(event, effect))
@@ -198,17 +198,6 @@ class _Teller:
         return ended
 
 
-@lru_cache(256)
-def _with_channels(policy: EscalationPolicy, configured: tuple[str, ...]) -> EscalationPolicy:
-    """The policy for the channels that are there; a step that is left with none is left out."""
-    steps = []
-    for step in policy.steps:
-        channels = configured if ALL_CHANNELS in step.channels else step.channels
-        if channels:
-            steps.append(replace(step, channels=channels))
-    return replace(policy, steps=tuple(steps))
-
-
 def _ask(event: Event, effect: NotifyEffect) -> Ask:
     return Ask(
         Announcement(effect.channel, effect.template, _sequence(event)),
@@ -239,6 +228,7 @@ def _escalate(event: Event, effect: EscalateEffect, policy: EscalationPolicy) ->
         event.trace_id,
         cause=event.action_id or "",
         rule=effect.rule,
+        is_new=event.type is EventType.INCIDENT_OPENED,
     )
 
 

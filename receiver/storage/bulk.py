@@ -6,7 +6,7 @@ of every text, which was most of the price of a stored alert (docs/performance.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -25,17 +25,20 @@ _json = msgspec.json.Encoder().encode
 
 
 class BulkInsert:
-    """INSERTs rows of `table` that all have these `columns`; `verb` is INSERT or REPLACE."""
+    """INSERTs rows of `table` that all have these `columns`; `verb` is INSERT or REPLACE.
 
-    def __init__(self, table: Table, columns: Sequence[str], verb: str = "INSERT") -> None:
+    Those of `later` are times on the database's clock: a row gives in how many microseconds from now.
+    """
+
+    def __init__(
+        self, table: Table, columns: Sequence[str], verb: str = "INSERT", later: Collection[str] = ()
+    ) -> None:
         self._head = f"{verb} INTO {table.name} ({', '.join(columns)}) VALUES "
         self._pick = itemgetter(*columns)
-        self._marks = f"({', '.join('?' * len(columns))})"
-        kinds = [table.c[name].type for name in columns]
-        self._written = [
-            (place, write) for place, kind in enumerate(kinds) if (write := _writer(kind)) is not None
-        ]
-        self._literals = [_literal_of(kind) for kind in kinds]
+        self._marks = f"({', '.join(_LATER_MARK if name in later else '?' for name in columns)})"
+        writers = [_shift if name in later else _writer(table.c[name].type) for name in columns]
+        self._written = [(place, write) for place, write in enumerate(writers) if write is not None]
+        self._literals = [_later if name in later else _literal_of(table.c[name].type) for name in columns]
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert `rows`, of which there must be at least one. Raises what the driver raises, as SQLAlchemy wraps it."""
@@ -71,6 +74,18 @@ class BulkInsert:
             if values[place] is not None:
                 values[place] = write(values[place])
         return tuple(values)
+
+
+# As storage/database_clock.py has it, for rows.
+_LATER_MARK = "(strftime('%Y-%m-%d %H:%M:%f000', 'now', ?))"
+
+
+def _shift(microseconds: int) -> str:
+    return f"{microseconds / 1e6:+.3f} seconds"
+
+
+def _later(microseconds: int) -> str:
+    return f"TIMESTAMPADD(MICROSECOND,{int(microseconds)},CURRENT_TIMESTAMP(6))"
 
 
 def _writer(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:

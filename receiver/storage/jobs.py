@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from receiver.domain.jobs import JobRequest, JobRow, JobState, QueueDepth
-from receiver.storage import database_clock
+from receiver.storage.bulk import BulkInsert
+from receiver.storage.database_clock import microseconds
 from receiver.storage.tables import jobs
 from receiver.storage.types import DatabaseNow
 
-_insert = insert(jobs)
+_insert = BulkInsert(
+    jobs,
+    ("queue", "kind", "idempotency_key", "payload", "incident_id", "max_attempts", "trace_id", "run_at"),
+    later=("run_at",),
+)
 _existing = select(jobs.c.idempotency_key).where(
     jobs.c.idempotency_key.in_(bindparam("keys", expanding=True))
 )
@@ -61,16 +65,8 @@ _oldest = (
 
 def insert_many(connection: Connection, requests: Sequence[JobRequest]) -> None:
     """Insert jobs that are new by construction. One whose key exists makes this fail as a duplicate (1062)."""
-    immediate = [_values(request) for request in requests if request.delay_seconds <= 0]
-    delayed = [request for request in requests if request.delay_seconds > 0]
-    if immediate:
-        # Their times are the columns' defaults, the database's clock. A function among the values would keep the
-        # driver from sending all rows as one statement.
-        connection.execute(_insert, immediate)
-    if delayed:
-        now = database_clock.now(connection)
-        due = [_values(one) | {"run_at": now + timedelta(seconds=one.delay_seconds)} for one in delayed]
-        connection.execute(_insert, due)
+    if requests:
+        _insert.execute(connection, [_values(request) for request in requests])
 
 
 def insert_once(connection: Connection, requests: Sequence[JobRequest]) -> None:
@@ -99,6 +95,7 @@ def _values(request: JobRequest) -> dict[str, Any]:
         "incident_id": request.incident_id,
         "max_attempts": request.max_attempts,
         "trace_id": request.trace_id,
+        "run_at": microseconds(max(0.0, request.delay_seconds)),
     }
 
 
