@@ -355,6 +355,6 @@ def test_the_outbox_is_read_along_its_index(mysql_engine):
     sqlalchemy_event.listen(mysql_engine, "before_cursor_execute", lambda *a: statements.append(a[2] % a[3]))
     with reading(mysql_engine) as connection:
         outbox.unpublished(connection, 0, 10)
-        plan = connection.execute(text(f"EXPLAIN {statements[0]}")).mappings().one()
+        plan = connection.execute(text(f"EXPLAIN FORMAT=TRADITIONAL {statements[0]}")).mappings().one()
     assert plan["key"] == "idx_events_unpublished"
     assert "filesort" not in str(plan["Extra"])
