@@ -12,7 +12,7 @@ _BODY = """{
   "version": "4",
   "alerts": [{
     "status": "firing",
-    "labels": {"alertname": "CpuHigh", "severity": "critical", "service": "svc-a", "cluster": "demo"},
+    "labels": {"alertname": "CpuHigh", "severity": "critical", "service": "svc-a", "namespace": "shop"},
     "annotations": {"summary": "CPU over 90 % for five minutes"}
   }]
 }"""

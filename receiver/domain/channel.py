@@ -21,6 +21,9 @@ class Kind(StrEnum):
     APPRISE = "apprise"
 
 
+# They wake people up: a rule's `all` means them only for incidents of these priorities.
+PAGING = frozenset({Kind.PAGERDUTY.value})
+PAGING_PRIORITIES = frozenset({"P0", "P1"})
 # Names that no channel of a user's own may have. `all` is a rule's word for every channel.
 RESERVED = frozenset({*Kind, "all"})
 # The kinds of which the rules file may name more.

@@ -17,7 +17,7 @@ from receiver.domain.explanation import fortune, pace_sentence, rule_sentence
 from receiver.domain.jobs import JobState
 from receiver.domain.notification import Template
 from receiver.domain.rules.effects import EVENTS, template_for
-from receiver.domain.rules.evaluate import Fate, Trace, is_news, trace
+from receiver.domain.rules.evaluate import Fate, Trace, everybody, is_news, trace
 from receiver.domain.rules.matcher import Subject
 from receiver.domain.rules.model import Rule
 from receiver.runtime import Runtime
@@ -190,7 +190,7 @@ def _reasons(runtime: Runtime, channel: str, scenes: Sequence[_Scene]) -> Iterat
     """Event, rule and sentence for every rule that names the channel."""
     for scene in scenes:
         for one in scene.traces:
-            if _names(runtime, one.rule, channel):
+            if _names(runtime, one.rule, channel, scene.subject):
                 said = _why(runtime, channel, scene, one)
                 yield scene.event.type.value, one.rule.name, said
 
@@ -207,7 +207,7 @@ def _why(runtime: Runtime, channel: str, scene: _Scene, one: Trace) -> str:
     )
 
 
-def _names(runtime: Runtime, rule: Rule, channel: str) -> bool:
+def _names(runtime: Runtime, rule: Rule, channel: str, subject: Subject) -> bool:
     if rule.notice is None:
         return False
-    return channel in (rule.notice.channels or runtime.audience)
+    return channel in (rule.notice.channels or everybody(runtime.audience, subject))

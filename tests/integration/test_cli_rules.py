@@ -127,7 +127,7 @@ def test_doctor_tells_wrong_rules_and_which_are_in_force(written: Written, tmp_p
     database = f"sqlite:///{tmp_path}/none.db"
     answer = run(["doctor"], RULES=str(written("version: 3\nrules: []\n")), DATABASE_URL=database)
     assert (answer.exit_code, ":1:10: version must be 1" in answer.output) == (Exit.FAILED, True)
-    assert "rules        3 in force: the default ones" in run(["doctor"], DATABASE_URL=database).output
+    assert "rules        5 in force: the default ones" in run(["doctor"], DATABASE_URL=database).output
 
 
 def test_the_default_rules_can_be_had_as_a_start(written: Written) -> None:

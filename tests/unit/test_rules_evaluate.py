@@ -44,15 +44,33 @@ def test_by_default_every_alert_is_admitted_with_its_own_priority() -> None:
 
 def test_by_default_each_configured_channel_hears_what_it_has_a_use_for() -> None:
     for event, template in ((OPENED, Template.OPENED), (RESOLVED, Template.RESOLVED)):
-        found = effects(read_rules(None), event, incident(event), WANTED)
+        found = effects(read_rules(None), event, incident(event, priority="P1"), WANTED)
+        found = [one for one in found if isinstance(one, NotifyEffect)]
         expected = [
             NotifyEffect(name, template, "tell-everybody") for name in WANTED if template in WANTED[name]
         ]
         assert found == expected
     acknowledged = EventType.INCIDENT_ACKNOWLEDGED
     hearing = [name for name in WANTED if Template.ACKNOWLEDGED in WANTED[name]]
-    assert [channel for channel, _ in told(read_rules(None), acknowledged, incident(), *WANTED)] == hearing
+    urgent = incident(priority="P0")
+    assert [channel for channel, _ in told(read_rules(None), acknowledged, urgent, *WANTED)] == hearing
     assert told(read_rules(None), EventType.INCIDENT_CLOSED, incident(), *WANTED) == []
+
+
+def test_by_default_nobody_is_woken_up_for_what_is_not_urgent() -> None:
+    for event in (OPENED, RESOLVED, EventType.INCIDENT_ACKNOWLEDGED, EventType.ACTION_FAILED):
+        for priority, wakes in (("P0", True), ("P1", True), ("P2", False), ("P4", False)):
+            names = [
+                one for one, _ in told(read_rules(None), event, incident(priority=priority), "pagerduty")
+            ]
+            assert names == (["pagerduty"] if wakes and event is not EventType.ACTION_FAILED else [])
+    worse = told(read_rules(None), EventType.INCIDENT_UPDATED, incident(priority="P0"), "pagerduty", "slack")
+    assert worse == [("pagerduty", "tell-of-worse"), ("slack", "tell-of-worse")]
+
+
+def test_a_rule_that_names_pagerduty_has_it_called_for_anything() -> None:
+    rules = rule_set("- {name: wake, on: incident.opened, notify: {channels: [pagerduty]}}")
+    assert told(rules, OPENED, incident(priority="P4"), "pagerduty") == [("pagerduty", "wake")]
 
 
 def test_by_default_what_is_urgent_escalates() -> None:

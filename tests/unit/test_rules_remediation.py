@@ -61,7 +61,7 @@ def opened(found: Rehearsal) -> Scene:
             SHOP | {"deployment": "svc-a"},
             ("crash-loop", "kubernetes.rollback", OF_SHOP, {}),
         ),
-        ("KafkaConsumerLag", SHOP, ("consumer-lag", "kubernetes.scale", OF_SHOP, {"replicas": 6})),
+        ("KafkaConsumerLag", SHOP, ("consumer-lag", "kubernetes.scale", OF_SHOP, {"by": 5, "max": 6})),
         (
             "MySQLTooManyConnections",
             {"database": "orders"},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from receiver.domain.alert import Alert
+from receiver.domain.channel import PAGING, PAGING_PRIORITIES
 from receiver.domain.escalation import EscalationPolicy
 from receiver.domain.events import Event, EventType
 from receiver.domain.rules.effects import (
@@ -112,7 +113,7 @@ def _asked(
     notice = rule.notice
     template = template_for(event, subject) if notice else None
     if notice is not None and template is not None:
-        for channel in notice.channels or audience:
+        for channel in notice.channels or everybody(audience, subject):
             wanted = audience.get(channel) or rules.wanted_by(channel)
             if wanted is None or template in wanted:
                 yield NotifyEffect(channel, template, rule.name, notice.wording, notice.is_quiet)
@@ -124,6 +125,12 @@ def _asked(
         yield EscalateEffect(rule.name, rule.policy)
     if rule.resolves:
         yield ResolveEffect(rule.name)
+
+
+def everybody(audience: Audience, subject: Subject) -> list[str]:
+    """The channels that `all` means for an incident: those that wake people up only if it is urgent."""
+    is_urgent = subject.fields.get("priority") in PAGING_PRIORITIES
+    return [channel for channel in audience if is_urgent or channel not in PAGING]
 
 
 def _calls_anybody(policy: EscalationPolicy, audience: Audience) -> bool:
