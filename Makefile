@@ -1,10 +1,10 @@
 # What people type. The work is done by tools/ and by the commands in .venv/bin.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench clean
+.PHONY: help setup run test lint format bench faults clean
 
 BIN := .venv/bin
 # Folders that hold Python of ours; those that a checkout lacks are left out.
-CODE := $(wildcard receiver migrations tests bench)
+CODE := $(wildcard receiver migrations tests bench faults)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -31,6 +31,9 @@ format: ## lay the code out as lint wants it
 
 bench: ## webhooks and alerts a second, latency, memory
 	@tools/setup.sh dev && tools/test-needs.sh && exec $(BIN)/python -m bench $(ARGS)
+
+faults: ## kill, stop and starve every part under load, and check that nothing is lost or doubled
+	@tools/setup.sh dev && tools/test-needs.sh && exec $(BIN)/python -m faults $(ARGS)
 
 clean: ## remove what setting up, testing and building left behind; the database in var/ stays
 	rm -rf .venv var/test var/tools build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -39,6 +39,7 @@ EVENTS_PUBLISHED = Counter(
     "Events that were to go out to the broker, by how that ended.",
     ["outcome"],
 )
+PRUNED = Counter("receiver_pruned_rows_total", "Rows that retention has removed or emptied.", ["table"])
 ACTIONS = Counter("receiver_actions_total", "Remediation actions by how they ended.", ["action", "outcome"])
 ACTION_REFUSALS = Counter(
     "receiver_action_refusals_total", "Remediation actions that were not carried out, by reason.", ["reason"]

@@ -41,7 +41,7 @@ def command(supervised: bool) -> None:
     runtime = build_runtime(settings, rules=rules, pool_size=connections_needed(settings, len(queues)))
     try:
         with _metrics_server(None if supervised else settings.worker_metrics_bind):
-            status = run_worker(runtime)
+            status = run_worker(runtime, is_supervised=supervised)
     finally:
         # Told twice, it still ends in good order: while Python winds up, the default would kill it.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

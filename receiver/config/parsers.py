@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from receiver.domain.action_names import DATABASE_SCHEMES, flaw_of_action_glob
 from receiver.domain.broker_address import parse_broker_address
 from receiver.domain.channel import CHANNEL_NAME, SLACK_CHANNEL
 from receiver.domain.loopback import is_loopback
@@ -201,6 +202,26 @@ def named_urls(text: str) -> Mapping[str, str]:
                 "must be name=url, ... (a comma in a url is %2C); a name is 1 to 24 of a-z, 0-9 and -, each once"
             )
         found[name.strip()] = url.strip()
+    return found
+
+
+def action_globs(text: str) -> tuple[str, ...]:
+    """Names of actions, or globs as `kubernetes.*`, at least one; each must name an action that there is."""
+    found = names(text)
+    flaws = list(filter(None, map(flaw_of_action_glob, found)))
+    if flaws:
+        raise ValueError("; ".join(flaws))
+    return found
+
+
+def database_urls(text: str) -> Mapping[str, str]:
+    """name=url, ... of databases that actions may name."""
+    found = named_urls(text)
+    for name, url in found.items():
+        # Only the name is told: what stands before :// may be part of a secret too.
+        if url.partition("://")[0].partition("+")[0] not in DATABASE_SCHEMES:
+            known = ", ".join(f"{scheme}://" for scheme in DATABASE_SCHEMES)
+            raise ValueError(f"the address of {name} must begin with one of {known}")
     return found
 
 

@@ -31,7 +31,7 @@ NOTHING: Mapping[Any, Any] = dict.fromkeys(
         parse_mailboxes,
     ),
     (),
-) | {read.named_urls: {}}
+) | {read.named_urls: {}, read.database_urls: {}}
 
 
 def _setting(parse: Any, default: str | None, help_text: str, *, secret: bool = False) -> Any:
@@ -157,12 +157,12 @@ class Settings:
         "on, off or dry-run; off and dry-run here win over `receiver remediation on`.",
     )
     remediation_allow: tuple[str, ...] = _setting(
-        read.names,
+        read.action_globs,
         "kubernetes.scale,kubernetes.rollout_restart",
         "Actions that may run, comma-separated; kubernetes.* means all of these.",
     )
     remediation_approval: tuple[str, ...] = _setting(
-        read.names,
+        read.action_globs,
         "kubernetes.rollback,kubernetes.cordon,mysql.kill_connections,postgresql.kill_connections,command.run",
         "Actions that a person must approve first.",
     )
@@ -181,7 +181,7 @@ class Settings:
         read.networks, None, "Networks that http.call may reach although they are not public."
     )
     remediation_databases: Mapping[str, str] = _setting(
-        read.named_urls,
+        read.database_urls,
         None,
         "name=url, ...: databases that actions may name (mysql://, postgresql://, redis://).",
         secret=True,
@@ -244,6 +244,23 @@ class Settings:
     intake_budget_seconds: float = _setting(
         read.positive_seconds, "1", "How long a sender waits for the database before its body is spooled."
     )
+    keep_bodies_days: int | None = _setting(
+        read.positive_int,
+        None,
+        "How many days the exact bodies of webhook requests are kept; unset: for ever.",
+    )
+    keep_alerts_days: int | None = _setting(
+        read.positive_int,
+        None,
+        "How many days alerts of no incident are kept, and deliveries; unset: for ever.",
+    )
+    keep_incidents_days: int | None = _setting(
+        read.positive_int,
+        None,
+        "How many days after their end incidents are kept, with all of theirs; unset: for ever.",
+    )
+    keep_jobs_days: int = _setting(read.positive_int, "7", "For how many days jobs are kept that are done.")
+    housekeeping_hours: int = _setting(read.positive_int, "6", "How often a worker removes what is older.")
     log_level: str = _setting(read.level, "INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     @property

@@ -11,7 +11,7 @@ from receiver.domain.events import Event, EventType
 from receiver.domain.jobs import JobKind, JobRequest, notify_queue
 from receiver.domain.notification import Template
 
-NOTIFY_ATTEMPTS = 12  # with the default backoff: about an hour and a half
+NOTIFY_ATTEMPTS = 180  # with the worker's backoff: about an hour and a half
 
 
 @dataclass(frozen=True, slots=True)

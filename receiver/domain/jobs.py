@@ -26,6 +26,7 @@ class JobKind(StrEnum):
     REMEDIATE = "remediate"
     ESCALATE = "escalate"
     PUBLISH = "publish"
+    HOUSEKEEPING = "housekeeping"
 
 
 @dataclass(slots=True)

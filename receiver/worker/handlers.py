@@ -8,6 +8,7 @@ from receiver.domain.jobs import JobKind
 from receiver.runtime import Runtime
 from receiver.services.diagnose import DiagnoseHandler
 from receiver.services.escalate import EscalateHandler
+from receiver.services.housekeeping import HousekeepingHandler
 from receiver.services.job_handler import Handler
 from receiver.services.notify import NotifyHandler
 from receiver.services.publish import PublishHandler
@@ -16,6 +17,7 @@ from receiver.services.remediation.handler import RemediateHandler
 HANDLERS: Mapping[JobKind, Callable[[Runtime], Handler]] = {
     JobKind.NOTIFY: NotifyHandler,
     JobKind.PUBLISH: PublishHandler,
+    JobKind.HOUSEKEEPING: HousekeepingHandler,
     JobKind.DIAGNOSE: DiagnoseHandler,
     JobKind.ESCALATE: EscalateHandler,
     JobKind.REMEDIATE: RemediateHandler,

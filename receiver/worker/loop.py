@@ -20,6 +20,7 @@ from receiver.errors import SettingsError, StorageUnavailable
 from receiver.ids import new_ulid
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
+from receiver.services import housekeeping
 from receiver.services.job_handler import Handler
 from receiver.services.publish import stand_by
 from receiver.storage.engine import is_unreachable
@@ -33,10 +34,12 @@ from receiver.worker.lease import Heartbeat, Leases
 from receiver.worker.queues import queues_of
 from receiver.worker.reaper import reap
 from receiver.worker.recorder import settle
+from receiver.worker.schema_watch import SchemaWatch
 
 _log = event_logger("worker")
 
-DEFAULT_BACKOFF = Backoff()
+# A service that is well again hears of everything within a minute.
+DEFAULT_BACKOFF = Backoff(cap_seconds=60.0)
 DATABASE_PAUSE_SECONDS = 2.0
 # Ctrl-C reaches a whole process group, and whoever started us may pass it on: that is one wish, told twice.
 SAME_WISH_SECONDS = 1.0
@@ -126,26 +129,36 @@ class Worker:
         return all(bulkhead.is_idle() for bulkhead in self._bulkheads)
 
 
-def run_worker(runtime: Runtime) -> int:
+def run_worker(runtime: Runtime, *, is_supervised: bool = False) -> int:
     """Work until SIGTERM or SIGINT, then drain; returns the exit status. To be called from the main thread.
 
-    A second signal ends the process at once. SIGHUP reads the rules file again. Waits for a database that is away;
-    raises SchemaOutOfDate.
+    A second signal ends the process at once. SIGHUP reads the rules file again. Waits for a database that is away.
+    Raises SchemaOutOfDate. When the schema becomes another release's later on, it drains, then raises that too; under
+    `receiver up` (`is_supervised`) it stays, idle: its end would be that of the web part, which still takes alerts.
     """
     worker = Worker(runtime)
     signals = _Signals(partial(_read_rules_again, runtime, worker))
     heed_hangup()
     if not _await_database(runtime, signals):
         return 0
+    watch = SchemaWatch(runtime.engine)
     worker.start()
-    signals.wait()
+    watch.start()
+    is_outdated = signals.wait(watch.has_changed)
+    watch.stop()
     worker.stop(runtime.settings.worker_drain_seconds)
+    if is_outdated:
+        _log.error("worker.outdated", extra={"worker": worker.name, "reason": str(watch.error())})
+        if not is_supervised:
+            raise watch.error()
+        signals.wait(lambda: False)
     return 0
 
 
 def connections_needed(settings: Settings, queues: int) -> int:
     """How many database connections a worker with so many queues uses at once: what its pool should hold."""
-    return queues * (settings.worker_threads + 1) + 2  # threads and recorder of each, dispatcher, heartbeat
+    # Threads and recorder of each; dispatcher, heartbeat, and the watch over the schema.
+    return queues * (settings.worker_threads + 1) + 3
 
 
 def run_due(
@@ -178,11 +191,13 @@ class _Signals:
             signal.signal(number, self._take)
         signal.signal(signal.SIGHUP, self._take_hangup)
 
-    def wait(self) -> None:
-        """Return once it is time to stop."""
+    def wait(self, has_cause: Callable[[], bool]) -> bool:
+        """Return once it is time to stop, or `has_cause`, which is asked each second: whether that was it."""
         # In turns: Python runs a handler in the main thread, which a signal that another thread took does not wake.
         while not self.stop_within(1.0):
-            pass
+            if has_cause():
+                return True
+        return False
 
     def stop_within(self, seconds: float) -> bool:
         """Whether it is time to stop: waits up to `seconds` for it, and for hangups."""
@@ -225,6 +240,7 @@ def _await_database(runtime: Runtime, signals: _Signals) -> bool:
         try:
             require_newest(runtime.engine)
             stand_by(runtime)
+            housekeeping.stand_by(runtime)
         except (DBAPIError, StorageUnavailable) as error:
             if isinstance(error, DBAPIError) and not is_unreachable(error):
                 raise

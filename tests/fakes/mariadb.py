@@ -48,20 +48,41 @@ _USER = "receiver"
 
 
 class MariaDB:
-    """A running server. `binlog`: the binary log is on, as in production; `durable`: flush at each commit."""
+    """A running server. `binlog`: the binary log is on, as in production; `durable`: flush at each commit.
 
-    def __init__(self, *, binlog: bool = False, durable: bool = True) -> None:
-        program = tools.require("mariadbd")
-        self._folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir=_scratch()))
+    `place`: the folder in which its own folder is made. It can be killed and started again over the same data.
+    """
+
+    def __init__(self, *, binlog: bool = False, durable: bool = True, place: Path | None = None) -> None:
+        self._program = tools.require("mariadbd")
+        self._folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir=place or _scratch()))
         self.port = free_port()
         self._password = secrets.token_hex(8)
+        self._binlog, self._durable = binlog, durable
         try:
-            shutil.copytree(_template(program), self._folder / "data")
-            self._process = self._start(program, binlog=binlog, durable=durable)
-            self._process.wait_until(self._answers, timeout=60, what="take connections")
+            shutil.copytree(_template(self._program), self._folder / "data")
+            self.start()
         except BaseException:
             self.stop()
             raise
+
+    def start(self, timeout: float = 60) -> None:
+        """Start the server, over the data that it has; returns when it takes connections."""
+        self._process = self._start(self._program, binlog=self._binlog, durable=self._durable)
+        self._process.wait_until(self._answers, timeout=timeout, what="take connections")
+
+    def kill(self) -> None:
+        """SIGKILL; the data stays, and `start` has the server recover from it."""
+        self._process.kill()
+        self._process.stop()
+
+    def shut_down(self) -> None:
+        """An operator's clean stop; the data stays."""
+        self._process.stop(grace=60)
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal for the server."""
+        self._process.send(number)
 
     @property
     def url(self) -> str:
@@ -91,7 +112,7 @@ class MariaDB:
             f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION;\n"
         )
         files = self._folder / "files"
-        files.mkdir()
+        files.mkdir(exist_ok=True)
         options = [
             f"--datadir={self._folder / 'data'}",
             f"--init-file={grants}",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 
 import pytest
+from sqlalchemy import text
 
+from receiver.storage.engine import create_engine
+from receiver.storage.migrate import upgrade
 from tests.builders.jobs import rows
 from tests.fakes.processes import BIN, environment
 from tests.fakes.relay import Relay
@@ -48,3 +51,20 @@ def test_a_worker_does_not_touch_a_database_of_another_release(
     assert "receiver db upgrade" in worker.output()
     assert "worker.started" not in worker.output()
     assert rows(mysql_engine) == []
+
+
+def test_a_worker_ends_by_itself_when_another_release_changes_the_schema(
+    mysql_engine, start_worker, new_mysql_database
+):
+    engine = create_engine(new_mysql_database())
+    try:
+        upgrade(engine)
+        worker = start_worker(engine.url)
+        worker.wait_for_output("worker.started")
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999_newer'"))
+        assert worker.wait(30) == 3
+        assert "its schema was changed" in worker.output()
+        assert "worker.stopped" in worker.output()  # what it had in hand was ended first
+    finally:
+        engine.dispose()

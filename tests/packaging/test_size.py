@@ -11,7 +11,9 @@ from tests.fakes.tools import ROOT
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
-FILES = sorted(path for folder in ("receiver", "tests", "bench") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(
+    path for folder in ("receiver", "tests", "bench", "faults") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,0 +1,182 @@
+"""One fault from its beginning to the verdict of the checkers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from faults.checks.evidence import Evidence
+from faults.checks.registry import CHECKS
+from faults.kinds.base import Fault
+from faults.kinds.disks import small_disk
+from faults.stack import Stack
+from faults.watch import Meter, Sampler
+from tests.fakes.polling import TimedOut, wait_until
+from tests.fakes.processes import environment
+from tests.fakes.tools import ROOT
+
+WARM_UP_SECONDS = 3.0
+HEALED_WITHIN_SECONDS = 120.0
+SPOOL_EMPTY_WITHIN_SECONDS = 60.0
+# Why a job may wait all the same: it looks again at its interval, it waits for people or for a newer release.
+_WAITING = r"""
+SELECT job_id, kind, queue, state, attempt, COALESCE(last_error, '') FROM jobs
+WHERE state IN ('ready', 'running')
+  AND idempotency_key NOT LIKE '%\:standing'
+  AND kind <> 'escalate'
+  AND NOT (state = 'ready' AND idempotency_key LIKE '%\:updated%')
+  AND NOT (state = 'ready' AND COALESCE(last_error, '') LIKE 'no handler for this kind%')
+LIMIT 20
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard it is tried. `stretch`: how much longer than need be each fault lasts; `rate`: requests a second.
+
+    `is_timed`: whether the checkers count that depend on how busy the machine is with other things.
+    """
+
+    rate: float = 60.0
+    stretch: float = 1.0
+    calm_seconds: float = 5.0
+    largest_group: int = 4
+    is_timed: bool = True
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one fault. `found`: what each checker that is not content found."""
+
+    fault: Fault
+    seconds: float = 0.0
+    left_out: str = ""
+    found: dict[str, list[str]] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no checker found anything."""
+        return not self.found
+
+
+def run(
+    fault: Fault, effort: Effort, folder: Path, tell: Callable[[str], None] = lambda text: None
+) -> Verdict:
+    """Run one fault. `folder` takes all logs and journals; it is removed if nothing is wrong."""
+    if left_out := fault.impossible():
+        return Verdict(fault, left_out=left_out)
+    started = time.monotonic()
+    own = folder / fault.name
+    shutil.rmtree(own, ignore_errors=True)
+    with _stack(fault, own) as stack, Sampler(stack) as sampler:
+        evidence = _go_through(fault, effort, stack, sampler, tell)
+        verdict = Verdict(fault)
+        for check in CHECKS:
+            problems = check.run(evidence)
+            if problems and (effort.is_timed or not check.is_timed):
+                verdict.found[check.name] = problems
+                (own / f"{check.name}.txt").write_text("\n".join(problems) + "\n")
+        verdict.figures = evidence.figures
+    verdict.seconds = round(time.monotonic() - started, 1)
+    if verdict.is_good:
+        shutil.rmtree(own)
+    return verdict
+
+
+@contextmanager
+def _stack(fault: Fault, folder: Path) -> Iterator[Stack]:
+    with ExitStack() as parts:
+        disk = None
+        if fault.small_disk:
+            disk = parts.enter_context(small_disk(folder.parent / f"{fault.name}.disk", fault.small_disk))
+        yield parts.enter_context(
+            Stack(
+                folder,
+                lease_seconds=fault.lease_seconds,
+                cutter=fault.cutter,
+                settings=fault.settings,
+                variables=fault.variables(),
+                spool=disk if fault.small_disk == "spool" else None,
+                place=disk if fault.small_disk == "database" else None,
+            )
+        )
+
+
+def _go_through(
+    fault: Fault, effort: Effort, stack: Stack, sampler: Sampler, tell: Callable[[str], None]
+) -> Evidence:
+    meter, unfinished = Meter(), []
+    with _load(stack, effort):
+        time.sleep(WARM_UP_SECONDS)  # processes have just begun
+        stack.note("warm")
+        time.sleep(effort.calm_seconds)
+        meter.begin(stack)
+        stack.note("fault.begins")
+        tell(f"  {fault.title}")
+        try:
+            fault.act(stack, fault.seconds * effort.stretch)
+        except AssertionError as failed:
+            unfinished.append(str(failed))
+        stack.note("fault.ends")
+        meter.look(stack)
+        unfinished += _until(lambda: _spool_depth(stack) == 0, SPOOL_EMPTY_WITHIN_SECONDS, "an empty spool")
+        time.sleep(2)
+        stack.note("fault.settled")
+        time.sleep(effort.calm_seconds)
+    unfinished += _until(lambda: _spool_depth(stack) == 0, SPOOL_EMPTY_WITHIN_SECONDS, "an empty spool")
+    healed = time.monotonic()
+    if _until(lambda: not _waiting(stack), HEALED_WITHIN_SECONDS, "the end of every job"):
+        unfinished += [f"job {row}" for row in _waiting(stack)]
+    meter.end(stack)
+    evidence = Evidence.gather(stack, sampler, meter, unfinished, holds_up=fault.holds_up)
+    evidence.figures["healed_seconds"] = round(time.monotonic() - healed, 1)
+    return evidence
+
+
+@contextmanager
+def _load(stack: Stack, effort: Effort) -> Iterator[None]:
+    command = [sys.executable, "-m", "faults.load", stack.address, str(stack.folder / "history.jsonl")]
+    options = [f"--rate={effort.rate}", f"--largest-group={effort.largest_group}"]
+    process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment(), stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        process.communicate(timeout=60)
+    assert process.returncode == 0, "the load failed"
+
+
+def _until(holds: Callable[[], bool], seconds: float, what: str) -> list[str]:
+    try:
+        wait_until(holds, seconds, what)
+    except TimedOut as late:
+        return [str(late)]
+    return []
+
+
+def _spool_depth(stack: Stack) -> int | None:
+    try:
+        answer = requests.get(f"http://{stack.address}/health", timeout=5).json()
+    except (requests.RequestException, ValueError):
+        return None
+    time.sleep(0.2)
+    return int(answer["spool"]["deliveries"])
+
+
+def _waiting(stack: Stack) -> list[tuple[object, ...]]:
+    time.sleep(0.3)
+    try:
+        with stack.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(_WAITING))]
+    except SQLAlchemyError as error:
+        return [(type(error).__name__,)]
