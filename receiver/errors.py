@@ -67,6 +67,18 @@ class BrokenBody(RequestRefused):
     status, slug, title = 400, "broken-body", "Broken body"
 
 
+class SlowBody(RequestRefused):
+    """The request did not come to its end in time."""
+
+    status, slug, title = 408, "request-timeout", "Request timeout"
+
+
+class TooManyBodies(RequestRefused):
+    """The bodies that are being taken in now fill the memory that is meant for them; the sender should come again."""
+
+    status, slug, title = 503, "overloaded", "Overloaded"
+
+
 class NotAuthenticated(RequestRefused):
     """No accepted credential came with the request."""
 

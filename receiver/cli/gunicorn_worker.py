@@ -21,6 +21,8 @@ from gevent.server import StreamServer
 from gevent.socket import SHUT_RD, socket
 from gunicorn.workers.ggevent import GeventWorker
 
+from receiver.cli.paced_socket import PacedSocket
+
 _LOOK_SECONDS = 0.1
 _BEAT_SECONDS = 1.0
 _YIELD_SECONDS = 0.001
@@ -32,8 +34,8 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._clients: dict[gevent.Greenlet, socket] = {}
-        self._idle: set[socket] = set()
+        self._clients: dict[gevent.Greenlet, PacedSocket] = {}
+        self._idle: set[PacedSocket] = set()
 
     def init_process(self) -> None:
         """Become a process of our own, right after the fork."""
@@ -76,9 +78,9 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
     def handle(self, listener: socket, client: socket, address: Any) -> None:
         """Serve one connection, request after request, until its end."""
         me = gevent.getcurrent()
-        self._clients[me] = client
+        self._clients[me] = paced = PacedSocket(client, self.cfg.keepalive)
         try:
-            super().handle(listener, client, address)
+            super().handle(listener, paced, address)
         finally:
             del self._clients[me]
 
@@ -88,8 +90,10 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         client = self._clients[gevent.getcurrent()]
         self._idle.add(client)
         try:
-            with gevent.Timeout(self.cfg.keepalive, False):
-                yield
+            client.await_request()
+            yield
+        except TimeoutError:
+            client.refuse_late_head()  # gunicorn then finds no request, and closes
         finally:
             self._idle.discard(client)
 
@@ -132,7 +136,7 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
             self.start_accepting()
 
 
-def _stop_reading(client: socket) -> None:
+def _stop_reading(client: PacedSocket) -> None:
     try:
         client.shutdown(SHUT_RD)
     except OSError:

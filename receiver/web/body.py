@@ -13,12 +13,16 @@ from typing import Any, Protocol
 
 from gunicorn.http.errors import ParseException
 
-from receiver.errors import BodyTooLarge, BrokenBody, UnsupportedEncoding
+from receiver.errors import BodyTooLarge, BrokenBody, SlowBody, UnsupportedEncoding
+from receiver.web.body_room import Booking
 
 WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024
 API_LIMIT_BYTES = 64 * 1024
-# A sender that falls silent in mid-body must not hold a thread for ever; a proxy in front of us waits no longer either.
-SILENCE_SECONDS = 15.0
+# A sender that falls silent in mid-body is not waited for longer. The deadline for the whole request stands in
+# cli/paced_socket.py.
+SILENCE_SECONDS = 10.0
+# Read in pieces, so that what is held is what has come, not what was announced.
+_PIECE_BYTES = 256 * 1024
 
 # So much of a refused body is read and forgotten, for so long: more than any sender sends in earnest.
 DISCARD_BYTES = 2 * WEBHOOK_LIMIT_BYTES
@@ -30,11 +34,12 @@ class _Stream(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
-def read_body(environ: Mapping[str, Any], limit: int) -> bytes:
-    """The body of the request with this WSGI environment, at most `limit` bytes.
+def read_body(environ: Mapping[str, Any], limit: int, booking: Booking | None = None) -> bytes:
+    """The body of the request with this WSGI environment, at most `limit` bytes, which are booked in `booking`.
 
     Raises BodyTooLarge (without reading, where the length is announced), UnsupportedEncoding for a compressed body,
-    BrokenBody for broken chunks, an early end, or a sender that falls silent.
+    BrokenBody for broken chunks or an early end, SlowBody for a sender that is too slow, TooManyBodies when
+    `booking` has no room.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding not in ("", "identity"):
@@ -44,7 +49,7 @@ def read_body(environ: Mapping[str, Any], limit: int) -> bytes:
         return b""  # without a length, and without a server that knows where the body ends, there is none
     if announced is not None and announced > limit:
         raise BodyTooLarge(f"the body has {announced} bytes, the limit is {limit}")
-    body = _read(environ, limit if announced is None else announced, more=announced is None)
+    body = _read(environ, limit + 1 if announced is None else announced, booking)
     if announced is not None and len(body) < announced:
         raise BrokenBody(f"the body ended after {len(body)} of {announced} bytes")
     if len(body) > limit:
@@ -83,11 +88,13 @@ def _announced(environ: Mapping[str, Any]) -> int | None:
     return int(text)
 
 
-def _read(environ: Mapping[str, Any], size: int, *, more: bool) -> bytes:
-    """`size` bytes, and one more where `more`, which tells that the body goes on."""
+def _read(environ: Mapping[str, Any], size: int, booking: Booking | None) -> bytes:
+    """Up to `size` bytes; one more than the limit tells that the body goes on."""
     try:
         with _impatient(environ, SILENCE_SECONDS):
-            return _exactly(environ["wsgi.input"], size + 1 if more else size)
+            return _exactly(environ["wsgi.input"], size, booking)
+    except TimeoutError:
+        raise SlowBody("the request did not come to its end in time") from None
     except (OSError, ParseException) as error:
         # gunicorn parses chunks while we read, and its error texts may hold what was sent.
         raise BrokenBody(f"the body could not be read to its end ({type(error).__name__})") from None
@@ -107,12 +114,11 @@ def _impatient(environ: Mapping[str, Any], seconds: float) -> Iterator[None]:
         connection.settimeout(None)
 
 
-def _exactly(stream: _Stream, size: int) -> bytes:
-    first = stream.read(size)
-    if len(first) == size or not first:
-        return first
-    pieces, missing = [first], size - len(first)
-    while missing and (piece := stream.read(missing)):  # a server may hand over less than it is asked for
+def _exactly(stream: _Stream, size: int, booking: Booking | None) -> bytes:
+    pieces, missing = [], size
+    while missing and (piece := stream.read(min(missing, _PIECE_BYTES))):
+        if booking is not None:
+            booking.add(len(piece))
         pieces.append(piece)
         missing -= len(piece)
-    return b"".join(pieces)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

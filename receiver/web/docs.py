@@ -77,6 +77,8 @@ _KINDS: tuple[type[RequestRefused], ...] = (
     errors.ActionConflict,
     errors.IllegalTransition,
     errors.BodyTooLarge,
+    errors.SlowBody,
+    errors.TooManyBodies,
     errors.UnsupportedEncoding,
     errors.InvalidField,
     errors.StorageUnavailable,

@@ -18,6 +18,7 @@ from receiver.errors import (
     NotAuthenticated,
     RequestRefused,
     StorageUnavailable,
+    TooManyBodies,
 )
 from receiver.logs import event_logger
 from receiver.web import api_auth
@@ -73,7 +74,7 @@ def _refused(error: RequestRefused) -> Response:
     answer = problem(error.status, error.slug, error.title, error.detail, **members)
     if isinstance(error, NotAuthenticated):
         answer.headers["WWW-Authenticate"] = _challenge()
-    if isinstance(error, StorageUnavailable):
+    if isinstance(error, StorageUnavailable | TooManyBodies):
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
 

@@ -13,6 +13,7 @@ from receiver import metrics
 from receiver.domain.delivery import Answer, Delivery
 from receiver.logs import event_logger
 from receiver.web.body import WEBHOOK_LIMIT_BYTES, read_body
+from receiver.web.body_room import BodyRoom, Booking
 from receiver.web.parts import Parts, current_parts
 from receiver.web.trace import current_trace_id
 from receiver.web.webhook_auth import Admitted
@@ -29,6 +30,8 @@ _KEPT_HEADERS = (
 )
 _KEPT_CHARACTERS = 255
 
+# One for the process: an application per process is all there ever is.
+_room = BodyRoom()
 _log = event_logger("webhooks")
 _encode = msgspec.json.Encoder().encode
 
@@ -43,8 +46,12 @@ def register(app: Flask) -> None:
 
 def receive() -> Response:
     """Take one delivery; 200 means that it is committed."""
-    parts, environ = current_parts(), request.environ
-    admitted, body = _admit(parts, environ)
+    with _room.booking() as booking:
+        return _take(current_parts(), request.environ, booking)
+
+
+def _take(parts: Parts, environ: Mapping[str, Any], booking: Booking) -> Response:
+    admitted, body = _admit(parts, environ, booking)
     started = time.perf_counter()
     delivery = parts.intake.read(
         body,
@@ -61,12 +68,12 @@ def receive() -> Response:
     return Response(_encode(answer.as_json()), mimetype="application/json")
 
 
-def _admit(parts: Parts, environ: Mapping[str, Any]) -> tuple[Admitted, bytes]:
+def _admit(parts: Parts, environ: Mapping[str, Any], booking: Booking) -> tuple[Admitted, bytes]:
     """What let the request in, and its body, which is not read for a sender who cannot be let in."""
     if parts.webhook_gate.is_open:
         parts.browsers.check_webhook(environ)
     check = parts.webhook_gate.before_body(environ)
-    body = read_body(environ, WEBHOOK_LIMIT_BYTES)
+    body = read_body(environ, WEBHOOK_LIMIT_BYTES, booking)
     return check(body), body
 
 

@@ -5,8 +5,9 @@ import io
 import pytest
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
-from receiver.errors import BodyTooLarge, BrokenBody, UnsupportedEncoding
+from receiver.errors import BodyTooLarge, BrokenBody, SlowBody, TooManyBodies, UnsupportedEncoding
 from receiver.web.body import DISCARD_BYTES, discard_body, read_body
+from receiver.web.body_room import BodyRoom
 from tests.builders.web import environ
 
 LIMIT = 100
@@ -72,13 +73,26 @@ def test_a_length_that_is_no_number_is_broken(text):
         read_body(environ(b"x") | {"CONTENT_LENGTH": text}, LIMIT)
 
 
-@pytest.mark.parametrize(
-    "error", [InvalidChunkSize(b"s3cret"), NoMoreData(b"s3cret"), TimeoutError("s3cret"), OSError("s3cret")]
-)
+@pytest.mark.parametrize("error", [InvalidChunkSize(b"s3cret"), NoMoreData(b"s3cret"), OSError("s3cret")])
 def test_a_transport_that_breaks_is_a_broken_body_without_what_was_sent(error):
     with pytest.raises(BrokenBody) as broken:
         read_body(environ(length=None) | {"wsgi.input": Failing(error)}, LIMIT)
     assert "s3cret" not in broken.value.detail
+
+
+def test_a_sender_that_is_too_slow_is_told_so_without_what_was_sent():
+    with pytest.raises(SlowBody) as slow:
+        read_body(environ(length=None) | {"wsgi.input": Failing(TimeoutError("s3cret"))}, LIMIT)
+    assert "s3cret" not in slow.value.detail
+
+
+def test_a_body_beyond_the_room_is_refused_and_what_it_held_is_given_back():
+    room = BodyRoom(LIMIT)
+    with room.booking() as first, room.booking() as second:
+        first.add(LIMIT)
+        with pytest.raises(TooManyBodies):
+            read_body(environ(b"x"), LIMIT, second)
+    assert room.held == 0
 
 
 def test_a_sender_that_falls_silent_does_not_hold_the_thread_for_ever():
