@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
 from receiver.config import Settings
+from receiver.domain.action import Order
+from receiver.domain.notification import Template
 from receiver.domain.rules.document import LARGEST_CHARACTERS
+from receiver.domain.rules.known import OrderCheck
 from receiver.domain.rules.model import Audience, RuleSet
 from receiver.domain.rules.parse import parse_rules
 from receiver.domain.rules.problem import Problem
 from receiver.errors import WrongRules
 from receiver.notifiers.registry import WANTED, hearing, named_kinds
-from receiver.remediation.registry import CATALOGUE
+from receiver.notifiers.texts import wordings
+from receiver.remediation.registry import CATALOGUE, build_actions, mistakes_of
 
 _DEFAULT = "default.yml"
 _REMEDIATION = "remediation.yml"
@@ -35,15 +40,51 @@ def read_rules(path: Path | None, settings: Settings | None = None, *, is_for_he
     `settings`: for the names of channels that nobody but them knows. `is_for_here`: only channels that they configure
     may be named. Raises WrongRules, and nothing else, for whatever the file holds, and if it cannot be read.
     """
-    text = default_rules() if path is None else _text_of(path)
     wanted = {**WANTED, **(hearing(settings) if settings else {})}
-    allowed = settings if is_for_here else None
+    return _read(path, wanted, settings if is_for_here else None, mistakes_of)
+
+
+def check_rules(
+    path: Path, settings: Settings, *, is_for_here: bool = False, elsewhere: Collection[str] = ()
+) -> RuleSet:
+    """Like `read_rules`, with what need not keep a receiver from its start.
+
+    `is_for_here`: actions must be able to run here, and templates must be there. `elsewhere`: names of channels that
+    exist where the rules are to run. Raises WrongRules, and SettingsError for what actions are set up with.
+    """
+    wanted = {**WANTED, **hearing(settings), **dict.fromkeys(elsewhere, frozenset(Template))}
+    if not is_for_here:
+        return _read(path, wanted, None, mistakes_of)
+    actions = build_actions(settings)
+
+    def mistakes_here(order: Order) -> list[str]:
+        return actions[order.action].check(order)
+
+    return _read(path, wanted, settings, mistakes_here, wordings(settings.templates_dir))
+
+
+def unknown_wordings(rules: RuleSet, settings: Settings) -> list[tuple[str, str]]:
+    """The rules that ask for a template which is not there, by name, and its name; the usual text is sent for it."""
+    asked = [(rule.name, rule.notice.wording) for rule in rules.rules if rule.notice and rule.notice.wording]
+    known = wordings(settings.templates_dir) if asked else frozenset[str]()
+    return [(rule, wording) for rule, wording in asked if wording not in known]
+
+
+def _read(
+    path: Path | None,
+    wanted: Audience,
+    here: Settings | None,
+    order_check: OrderCheck,
+    known_wordings: Collection[str] | None = None,
+) -> RuleSet:
     rules, problems = parse_rules(
-        text,
+        default_rules() if path is None else _text_of(path),
         wanted,
-        allowed.channels if allowed else None,
-        kinds=named_kinds(allowed) if allowed else None,
+        here.channels if here else None,
+        kinds=named_kinds(here) if here else None,
         actions=CATALOGUE,
+        mistakes_of=order_check,
+        wordings=known_wordings,
     )
     if rules is None:
         raise WrongRules([problem.at(str(path or _DEFAULT)) for problem in problems])

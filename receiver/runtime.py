@@ -14,13 +14,16 @@ from receiver.config import Settings
 from receiver.diagnostics.collector import Collector
 from receiver.diagnostics.registry import build_collector
 from receiver.domain.rules.model import Audience, RuleSet
+from receiver.logs import event_logger
 from receiver.notifiers.base import Notifier
 from receiver.notifiers.registry import build_notifiers
 from receiver.remediation.base import Action
 from receiver.remediation.registry import build_actions
-from receiver.rules_file import audience_of, rules_of
+from receiver.rules_file import audience_of, rules_of, unknown_wordings
 from receiver.sources.base import FieldMapping
 from receiver.storage.engine import create_engine
+
+_log = event_logger("rules")
 
 
 class Rulebook:
@@ -58,6 +61,7 @@ class Runtime:
         Channels that it names no more are kept: messages for them may be under way.
         """
         rules = rules_of(self.settings)
+        _tell_unknown_wordings(rules, self.settings)
         self.notifiers.update(build_notifiers(self.settings, named=rules.channels))
         self.rulebook.current = rules
 
@@ -68,6 +72,11 @@ class Runtime:
         self.engine.dispose()
 
 
+def _tell_unknown_wordings(rules: RuleSet, settings: Settings) -> None:
+    for rule, wording in unknown_wordings(rules, settings):
+        _log.warning("template.missing", extra={"rule": rule, "template": wording})
+
+
 def build_runtime(
     settings: Settings, *, rules: RuleSet | None = None, pool_size: int | None = None
 ) -> Runtime:
@@ -76,6 +85,7 @@ def build_runtime(
     `rules`: what has been read already; otherwise they are read now. Raises WrongRules.
     """
     rules = rules or rules_of(settings)
+    _tell_unknown_wordings(rules, settings)
     return Runtime(
         rulebook=Rulebook(rules),
         audience=audience_of(settings),

@@ -16,7 +16,14 @@ from receiver.clock import utc_now
 from receiver.domain.alert import RejectedAlert
 from receiver.errors import UnintelligibleBody, WrongRules
 from receiver.remediation.registry import build_actions
-from receiver.rules_file import audience_of, default_rules, read_rules, remediation_rules, rules_of
+from receiver.rules_file import (
+    audience_of,
+    check_rules,
+    default_rules,
+    read_rules,
+    remediation_rules,
+    rules_of,
+)
 from receiver.runtime import mapping_of
 from receiver.services.rehearsal import rehearse
 from receiver.services.replay import replay
@@ -54,11 +61,22 @@ def command() -> None:
 
 @command.command()
 @_FILE
-@click.option("--here", is_flag=True, help="Allow only channels that are configured here, as at start.")
-def check(file: Path, here: bool) -> None:
+@click.option(
+    "--here", is_flag=True, help="Allow only channels, actions and templates that can be used here."
+)
+@click.option(
+    "--channel",
+    "elsewhere",
+    multiple=True,
+    metavar="NAME",
+    help="A channel that exists where the rules are to run; may be given several times.",
+)
+def check(file: Path, here: bool, elsewhere: tuple[str, ...]) -> None:
     """Tell all mistakes in a file of rules at once, each with its line and column. Exit status 1 if there are any."""
+    if here and elsewhere:
+        raise click.UsageError("--channel is for channels of elsewhere, and --here is given.")
     try:
-        rules = read_rules(file, start(quiet=True), is_for_here=here)
+        rules = check_rules(file, start(quiet=True), is_for_here=here, elsewhere=elsewhere)
     except WrongRules as error:
         click.echo("\n".join(error.problems))
         sys.exit(Exit.FAILED)

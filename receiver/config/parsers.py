@@ -206,8 +206,10 @@ def named_urls(text: str) -> Mapping[str, str]:
 
 
 def action_globs(text: str) -> tuple[str, ...]:
-    """Names of actions, or globs as `kubernetes.*`, at least one; each must name an action that there is."""
+    """Names of actions, or globs as `kubernetes.*`; each must name an action that there is. `none` stands alone."""
     found = names(text)
+    if found == ("none",):
+        return ()
     flaws = list(filter(None, map(flaw_of_action_glob, found)))
     if flaws:
         raise ValueError("; ".join(flaws))

@@ -159,12 +159,12 @@ class Settings:
     remediation_allow: tuple[str, ...] = _setting(
         read.action_globs,
         "kubernetes.scale,kubernetes.rollout_restart",
-        "Actions that may run, comma-separated; kubernetes.* means all of these.",
+        "Actions that may run, comma-separated; kubernetes.* means all of these, none no action at all.",
     )
     remediation_approval: tuple[str, ...] = _setting(
         read.action_globs,
         "kubernetes.rollback,kubernetes.cordon,mysql.kill_connections,postgresql.kill_connections,command.run",
-        "Actions that a person must approve first.",
+        "Actions that a person must approve first; none: no action.",
     )
     remediation_per_hour: int = _setting(
         read.positive_int,

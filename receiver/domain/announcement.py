@@ -28,6 +28,7 @@ COUNTED = frozenset(
 _WHILE_OPEN = frozenset({Template.OPENED, Template.UPDATED, Template.DIAGNOSED})
 # What calls for somebody, and has found somebody as soon as the incident is acknowledged.
 _WHILE_ACTIVE = frozenset({Template.ESCALATED, Template.REMINDER})
+_UNDECIDED = (ActionState.REQUESTED, ActionState.AWAITING_APPROVAL)
 TOLD = (NotificationState.SENT, NotificationState.BUNDLED)
 
 
@@ -150,6 +151,8 @@ def plan(announcement: Announcement, situation: Situation, said: Sequence[Said])
         return Plan(Step.SUPERSEDE, "it was over before anybody was told of it")
     if template is Template.REMINDER and situation.mitigation != Mitigation.FAILED:
         return Plan(Step.WAIT, f"its mitigation is {situation.mitigation} again")
+    if template is Template.APPROVAL_NEEDED and situation.action_state == ActionState.REQUESTED:
+        return Plan(Step.WAIT, "the action is not planned yet, and people are asked with its plan")
     if template is Template.UPDATED:
         told = [one for one in said if one.state in TOLD]
         return _plan_update(situation, told[-1] if told else None)
@@ -167,7 +170,7 @@ def _overtaken(template: Template, situation: Situation) -> str:
         return by_now
     if template is Template.REMINDER and situation.mitigation in (Mitigation.NONE, Mitigation.SUCCEEDED):
         return f"its mitigation is {situation.mitigation} by now"
-    if template is Template.APPROVAL_NEEDED and situation.action_state != ActionState.AWAITING_APPROVAL:
+    if template is Template.APPROVAL_NEEDED and situation.action_state not in _UNDECIDED:
         return f"the action is {situation.action_state or 'gone'} by now"
     return ""
 

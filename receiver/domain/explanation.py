@@ -30,12 +30,19 @@ class Fortune:
     sentence: str
 
 
-def fortune(job: Row | None, record: Row | None, bundle: Row | None, now: datetime) -> Fortune:
-    """What became of the message of `job`, which ended as `record` says, in the bundle that the job `bundle` sends."""
+def fortune(
+    job: Row | None, record: Row | None, bundle: Row | None, now: datetime, *, is_over: bool = False
+) -> Fortune:
+    """What became of the message of `job`, which ended as `record` says, in the bundle that the job `bundle` sends.
+
+    `is_over`: nobody works at the incident any more, so what is only told while it is open will not be sent.
+    """
     if record is not None:
         return _ended(record, job, bundle)
     if job is None:
         return Fortune("unknown", "Its job is not in the database any more.")
+    if is_over and job["state"] == JobState.READY and job["payload"].get("template") in _DEPENDS:
+        return Fortune("waiting", "Will not be sent: the incident is over.")
     return _unended(job, now)
 
 

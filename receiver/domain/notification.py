@@ -24,6 +24,17 @@ class Template(StrEnum):
     BUNDLE = "bundle"  # several incidents in one message
 
 
+class ActionOutcome(StrEnum):
+    """How the action ended that a message is about, as far as people have to tell the ends apart."""
+
+    DONE = "done"
+    DRY_RUN = "dry_run"
+    FAILED = "failed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"  # it may have been carried out
+
+
 class NotificationState(StrEnum):
     """How a requested notification ended."""
 
@@ -56,11 +67,12 @@ class Notification:
     the incident and the template it names the message, also when it has to be sent again.
 
     `details` are short lines about the occasion itself (which action, its plan, its error; which step of an
-    escalation), `diagnostics` what was measured. `action_id` is the action that the message is about, if any.
-    `wording` names texts of the user's own that are shown instead of the usual ones. `thread_ref` is what this
-    channel answered (Receipt.provider_ref) to the first message of this incident. `may_have_been_sent`: an earlier
-    attempt at this very message has an unknown end, so a channel that can look for it should. A `bundle` tells of
-    `incidents`; its `incident_id` is the bundle's own name, its number 0.
+    escalation), `diagnostics` what was measured. `action_id` is the action that the message is about, if any;
+    `action_outcome` how that ended, None while it has not. `wording` names texts of the user's own that are shown
+    instead of the usual ones. `thread_ref` is what this channel answered (Receipt.provider_ref) to the first message
+    of this incident. `may_have_been_sent`: an earlier attempt at this very message has an unknown end, so a channel
+    that can look for it should. A `bundle` tells of `incidents`; its `incident_id` is the bundle's own name, its
+    number 0.
     """
 
     template: Template
@@ -89,6 +101,7 @@ class Notification:
     details: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()
     action_id: str = ""
+    action_outcome: ActionOutcome | None = None
     wording: str = ""
     thread_ref: str = ""
     may_have_been_sent: bool = False

@@ -229,9 +229,6 @@ def mitigation_after(mitigation: str, state: ActionState, *, others_under_way: b
         case ActionState.FAILED | ActionState.UNKNOWN | ActionState.REFUSED | ActionState.EXPIRED:
             if others_under_way:
                 return None
-            # What never began has failed nothing, unless an earlier attempt did begin.
-            if state in (ActionState.REFUSED, ActionState.EXPIRED) and mitigation != Mitigation.MITIGATING:
-                return None
             wanted = Mitigation.FAILED
         case _:
             return None

@@ -41,7 +41,7 @@ def decide_retry(
 ) -> RetryDecision:
     """Whether and when attempt number `attempt` (from 1) that ended in `failure` is followed by another."""
     if failure.permanent:
-        return RetryDecision(None, f"permanent: {failure.reason}")
+        return RetryDecision(None, failure.reason)
     if attempt >= max_attempts:
         return RetryDecision(None, f"gave up after {attempt} attempts: {failure.reason}")
     delay = backoff.delay_seconds(attempt, draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from email.headerregistry import Address
@@ -18,8 +19,10 @@ from receiver.notifiers.texts import Wording, shipped_wording
 SENDER_NAME = "Alert receiver"
 _SUBJECT = 250
 _TEXT = 20_000
-# Each of these begins a thread of its own.
+# Each of these begins a thread of its own; any other does so where no mail of the incident was sent before.
 _FIRST = frozenset({Template.OPENED, Template.TEST, Template.BUNDLE})
+
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,500}>")
 
 # 7-bit, so that no server has to offer 8BITMIME; the policy refuses line breaks in headers, besides.
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -42,8 +45,8 @@ def compose(
     mail["Date"] = format_datetime(as_utc(now))
     domain = sender.rpartition("@")[2]
     mail["Message-ID"] = message_id(n, domain)
-    if n.template not in _FIRST:
-        first = _message_id(n.incident_id, Template.OPENED, 0, domain)
+    if _is_reply(n):
+        first = n.thread_ref
         mail["In-Reply-To"] = first
         mail["References"] = first
     mail["Auto-Submitted"] = "auto-generated"
@@ -54,9 +57,14 @@ def compose(
 
 
 def subject(n: Notification, wording: Wording) -> str:
-    """The same for all mails of an incident but for `Re:`, because some programs thread by it."""
+    """The same for all mails of an incident but for `Re:`, because some programs thread by it; and but for how an
+    action ended, which people must not have to open a mail for."""
     text = one_line(wording.render(EMAIL_SUBJECT).text, _SUBJECT)
-    return text if n.template in _FIRST else f"Re: {text}"
+    return f"Re: {text}" if _is_reply(n) else text
+
+
+def _is_reply(n: Notification) -> bool:
+    return n.template not in _FIRST and _MESSAGE_ID.fullmatch(n.thread_ref) is not None
 
 
 def message_id(n: Notification, domain: str) -> str:

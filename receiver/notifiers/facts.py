@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from receiver.domain.incident import ID_PREFIX, RESOLVED_BY_ALERT
-from receiver.domain.notification import Notification, Template
+from receiver.domain.notification import ActionOutcome, Notification, Template
 from receiver.notifiers.plain_text import clean, duration, is_web_link, moment, one_line
 
 _VALUE = 200
@@ -16,6 +16,15 @@ _LINK_LABELS = {
     "panel": "Panel",
     "silence": "Silence",
     "source": "Source",
+}
+
+_ACTION_HEADLINES = {
+    ActionOutcome.DONE: "Action done",
+    ActionOutcome.DRY_RUN: "Dry run: this would be done",
+    ActionOutcome.FAILED: "Action failed",
+    ActionOutcome.REFUSED: "Action refused",
+    ActionOutcome.EXPIRED: "Action expired",
+    ActionOutcome.UNKNOWN: "Action outcome unknown: it may have been carried out",
 }
 
 
@@ -44,10 +53,8 @@ def headline(n: Notification) -> str:
             return "Test message from alert receiver"
         case Template.ESCALATED:
             return f"{number(n)} is escalated"
-        case Template.ACTION_FAILED:
-            return f"An action for {number(n)} has failed"
-        case Template.ACTION_COMPLETED:
-            return f"An action for {number(n)} is done"
+        case Template.ACTION_FAILED | Template.ACTION_COMPLETED:
+            return f"{action_headline(n)} ({number(n)})"
         case Template.APPROVAL_NEEDED:
             return f"An action for {number(n)} needs approval"
         case Template.DIAGNOSED:
@@ -56,6 +63,20 @@ def headline(n: Notification) -> str:
             return f"{number(n)} still needs somebody: its mitigation has failed"
         case Template.BUNDLE:
             return title(n, _VALUE)
+
+
+def action_outcome(n: Notification) -> ActionOutcome | None:
+    """How the action ended that the message tells the end of; None for every other message."""
+    if n.template not in (Template.ACTION_FAILED, Template.ACTION_COMPLETED):
+        return None
+    usual = ActionOutcome.DONE if n.template is Template.ACTION_COMPLETED else ActionOutcome.FAILED
+    return n.action_outcome or usual
+
+
+def action_headline(n: Notification) -> str:
+    """How the action ended, in a few words; empty for a message that tells no such end."""
+    outcome = action_outcome(n)
+    return _ACTION_HEADLINES[outcome] if outcome else ""
 
 
 def facts(n: Notification) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from receiver.domain.channel_pace import LARGEST_BUNDLE
 from receiver.domain.incident import ID_PREFIX
 from receiver.domain.notification import BundledIncident, Notification, Template
-from receiver.notifiers.facts import facts, headline, lasted, links
+from receiver.notifiers.facts import action_headline, action_outcome, facts, headline, lasted, links
 from receiver.notifiers.plain_text import clean, is_web_link, moment, one_line, paragraph
 
 TITLE = 500
@@ -18,6 +18,8 @@ _LINES, _LINE = 8, 150
 _DETAILS, _DETAIL = 12, 300
 _INCIDENTS = LARGEST_BUNDLE
 _NO_TITLE = "(no title)"
+# Elsewhere it would repeat what people have read.
+_DIAGNOSED = frozenset({Template.OPENED, Template.DIAGNOSED, Template.ESCALATED})
 _MARKS = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 
 View = Mapping[str, object]
@@ -50,10 +52,12 @@ _FIELDS: Mapping[str, Callable[[Notification], object]] = {
     # Those of a bundle are its headline once more.
     "changes": lambda n: [] if n.template is Template.BUNDLE else _lines(n.changes, _LINES, _LINE),
     "details": lambda n: _lines(n.details, _DETAILS, _DETAIL),
-    "diagnostics": lambda n: _lines(n.diagnostics, _DETAILS, _DETAIL),
+    "diagnostics": lambda n: _lines(n.diagnostics, _DETAILS, _DETAIL) if n.template in _DIAGNOSED else [],
     "facts": facts,
     "links": lambda n: list(links(n)),
     "url": lambda n: n.incident_url if is_web_link(n.incident_url) else "",
+    "action_outcome": lambda n: action_outcome(n) or "",
+    "action_headline": action_headline,
     "action_id": lambda n: one_line(n.action_id, 64),
     "approval": lambda n: approval(n),
     "incidents": lambda n: [_bundled(one) for one in n.incidents[:_INCIDENTS]],

@@ -18,6 +18,9 @@ class Action(Protocol):
     def signature(self) -> Signature:
         """Its name, and what it takes."""
 
+    def mistakes(self, order: Order) -> list[str]:
+        """All that is wrong with the order wherever it is to run: what no settings could mend. See `check`."""
+
     def check(self, order: Order) -> list[str]:
         """All that is wrong with the order, in words for people; empty if it may be planned. Asks nobody."""
 

@@ -25,9 +25,13 @@ class RunCommand:
     def __init__(self, commands: Mapping[str, Command]) -> None:
         self._commands = commands
 
+    def mistakes(self, order: Order) -> list[str]:
+        """See Action.mistakes."""
+        return self.signature.problems(order)
+
     def check(self, order: Order) -> list[str]:
         """See Action.check."""
-        problems = self.signature.problems(order)
+        problems = self.mistakes(order)
         if problems:
             return problems
         command = self._commands.get(order.target["command"])

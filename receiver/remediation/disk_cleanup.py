@@ -42,18 +42,25 @@ class CleanDisk:
         self._allowed = tuple(Path(os.path.normpath(path)) for path in allowed)
         self._clock = clock
 
+    def mistakes(self, order: Order) -> list[str]:
+        """See Action.mistakes."""
+        problems = self.signature.problems(order)
+        if not problems and not _is_straight(text := order.target["path"]):
+            problems.append(
+                f"target.path: {shown(text)} must begin with /, and hold no .. and nothing but names"
+            )
+        return problems or _pattern_flaws(order)
+
     def check(self, order: Order) -> list[str]:
         """See Action.check."""
         problems = self.signature.problems(order)
         if problems:
             return problems
-        text, pattern = order.target["path"], order.parameters.get("pattern", "*")
+        text = order.target["path"]
         if self._root(text) is None:
             known = ", ".join(map(str, self._allowed)) or "none"
             problems.append(f"target.path: {shown(text)} is not in a folder of {SETTING}; it has {known}")
-        if not pattern or "/" in pattern or len(pattern) > 100:
-            problems.append("pattern: must be 1 to 100 characters for a file's name, without a /")
-        return problems
+        return problems + _pattern_flaws(order)
 
     def target_text(self, order: Order) -> str:
         """See Action.target_text."""
@@ -98,7 +105,7 @@ class CleanDisk:
 
     def _root(self, text: str) -> Path | None:
         """The allowed folder that a path lies in. A path with `..`, or another way round, lies in none."""
-        if "\0" in text or os.path.normpath(text) != text.rstrip("/") or not text.startswith("/"):
+        if not _is_straight(text):
             return None
         path = Path(text)
         return next((root for root in self._allowed if path == root or root in path.parents), None)
@@ -110,3 +117,14 @@ class CleanDisk:
     def _before(self, order: Order) -> float:
         """The Unix time before which a file is old."""
         return self._clock().timestamp() - int(order.parameters["older_than_hours"]) * 3600
+
+
+def _is_straight(text: str) -> bool:
+    return "\0" not in text and os.path.normpath(text) == text.rstrip("/") and text.startswith("/")
+
+
+def _pattern_flaws(order: Order) -> list[str]:
+    pattern = order.parameters.get("pattern", "*")
+    if pattern and "/" not in pattern and len(pattern) <= 100:
+        return []
+    return ["pattern: must be 1 to 100 characters for a file's name, without a /"]

@@ -33,12 +33,16 @@ class HttpCall:
     def __init__(self, http: HttpClient, allow: tuple[Network, ...]) -> None:
         self._http = http.guarded(AddressGuard(allow, SETTING))
 
-    def check(self, order: Order) -> list[str]:
-        """See Action.check. Whether the host's address may be reached is found out when it is called."""
+    def mistakes(self, order: Order) -> list[str]:
+        """See Action.mistakes."""
         problems = self.signature.problems(order)
         if not problems and (flaw := _url_flaw(order.target["url"])):
             problems.append(f"target.url: {flaw}")
         return problems
+
+    def check(self, order: Order) -> list[str]:
+        """See Action.check. Whether the host's address may be reached is found out when it is called."""
+        return self.mistakes(order)
 
     def target_text(self, order: Order) -> str:
         """Without the query, which may hold secrets."""

@@ -31,12 +31,17 @@ class KubernetesAction:
     def __init__(self, kube: KubeClient | None) -> None:
         self._kube = kube
 
-    def check(self, order: Order) -> list[str]:
-        """See Action.check."""
+    def mistakes(self, order: Order) -> list[str]:
+        """See Action.mistakes."""
         problems = [*self.signature.problems(order), *flaws_of(order.target)]
         problems = problems or self.more_problems(order)
         if not problems and len(self.target_text(order)) > LONGEST_TARGET:
             problems.append(f"target: its names are longer than {LONGEST_TARGET} characters together")
+        return problems
+
+    def check(self, order: Order) -> list[str]:
+        """See Action.check."""
+        problems = self.mistakes(order)
         if self._kube is None:
             problems.append(UNSET)
         return problems

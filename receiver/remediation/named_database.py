@@ -27,6 +27,10 @@ class DatabaseAction:
         self._urls = {name: text for name, text in databases.items() if _scheme(text) in self.schemes}
         self._others = frozenset(databases) - frozenset(self._urls)
 
+    def mistakes(self, order: Order) -> list[str]:
+        """See Action.mistakes."""
+        return self.signature.problems(order) or self.more_problems(order)
+
     def check(self, order: Order) -> list[str]:
         """See Action.check."""
         problems = self.signature.problems(order)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from receiver.clock import Clock, utc_now
-from receiver.domain.action import Signature
+from receiver.domain.action import Order, Signature
 from receiver.httpclient import HttpClient, Network
-from receiver.kubeclient import build_kubeclient
+from receiver.kubeclient import KubeClient, build_kubeclient
 from receiver.kubeclient.access import KubernetesSettings
 from receiver.remediation.base import Action
-from receiver.remediation.command_list import read_commands
+from receiver.remediation.command_list import Command, read_commands
 from receiver.remediation.command_run import RunCommand
 from receiver.remediation.disk_cleanup import CleanDisk
 from receiver.remediation.http_call import HttpCall
@@ -73,9 +75,39 @@ def build_actions(
     Raises SettingsError for a kubeconfig or a list of commands that cannot be used.
     """
     http = http or HttpClient()
-    kube = build_kubeclient(settings, http)
-    databases = settings.remediation_databases
-    commands = read_commands(settings.remediation_commands) if settings.remediation_commands else {}
+    setup = _Setup(
+        http,
+        build_kubeclient(settings, http),
+        settings.remediation_http_allow,
+        read_commands(settings.remediation_commands) if settings.remediation_commands else {},
+        settings.remediation_databases,
+        settings.remediation_paths,
+    )
+    return _build(setup, clock)
+
+
+def mistakes_of(order: Order) -> list[str]:
+    """What is wrong with an order for an action of the catalogue wherever it is to run. Asks nobody."""
+    return _unset()[order.action].mistakes(order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    http: HttpClient
+    kube: KubeClient | None = None
+    http_allow: tuple[Network, ...] = ()
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    databases: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[Path, ...] = ()
+
+
+@cache
+def _unset() -> dict[str, Action]:
+    return _build(_Setup(HttpClient()), utc_now)
+
+
+def _build(setup: _Setup, clock: Clock) -> dict[str, Action]:
+    kube, databases = setup.kube, setup.databases
     actions: list[Action] = [
         Scale(kube),
         RolloutRestart(kube, clock),
@@ -86,11 +118,11 @@ def build_actions(
         RestartJob(kube),
         CreateJob(kube),
         PatchHpa(kube),
-        HttpCall(http, settings.remediation_http_allow),
-        RunCommand(commands),
+        HttpCall(setup.http, setup.http_allow),
+        RunCommand(setup.commands),
         KillMysqlConnections(databases),
         KillPostgresqlConnections(databases),
         ClearRedisPrefix(databases),
-        CleanDisk(settings.remediation_paths, clock),
+        CleanDisk(setup.paths, clock),
     ]
     return {action.signature.name: action for action in actions}

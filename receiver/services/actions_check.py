@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from receiver.config import Settings
-from receiver.domain.finding import Finding, bad, ok
-from receiver.errors import SettingsError
+from receiver.domain.finding import Finding, bad, ok, warn
+from receiver.domain.remediation import Safety, is_allowed
+from receiver.errors import SettingsError, WrongRules
 from receiver.remediation.registry import build_actions
+from receiver.rules_file import rules_of
 
 # The drivers that come with the extra `remediation`, by how the addresses of their databases begin.
 _DRIVERS = {"postgres": "psycopg", "redis": "redis"}
@@ -19,9 +21,24 @@ def check_actions(settings: Settings) -> Iterator[Finding]:
     """Files that cannot be read, folders that are not there, drivers that are missing; one good word otherwise."""
     found = list(_problems(settings))
     yield from found
+    yield from _not_allowed(settings)
     if not found:
         allowed = ", ".join(settings.remediation_allow)
         yield ok("actions", f"{settings.remediation}; allowed: {allowed}")
+
+
+def _not_allowed(settings: Settings) -> Iterator[Finding]:
+    """What rules ask for in vain. Mistakes in the rules are told elsewhere."""
+    try:
+        rules = rules_of(settings).rules
+    except WrongRules:
+        return
+    safety = Safety(settings.remediation_allow, settings.remediation_approval, settings.remediation_per_hour)
+    asked = [(rule.name, rule.run.action) for rule in rules if rule.run]
+    in_vain = [f'"{rule}" for {action}' for rule, action in asked if not is_allowed(action, safety)]
+    if in_vain:
+        text = f"rules ask for actions that RECEIVER_REMEDIATION_ALLOW does not name: {', '.join(in_vain)}"
+        yield warn("actions", text, "each will be refused; add those that are to run")
 
 
 def _problems(settings: Settings) -> Iterator[Finding]:

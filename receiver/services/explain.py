@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from receiver.domain.announcement_request import Ask
 from receiver.domain.channel_pace import Pace
-from receiver.domain.escalation import from_payload
+from receiver.domain.escalation import OPENED, Round, from_payload
 from receiver.domain.events import Event, EventType
 from receiver.domain.explanation import fortune, pace_sentence, rule_sentence
+from receiver.domain.incident import is_open
 from receiver.domain.jobs import JobState
 from receiver.domain.notification import Template
 from receiver.domain.rules.effects import EVENTS, template_for
@@ -64,9 +65,11 @@ def explain(runtime: Runtime, reference: str) -> dict[str, Any]:
         **{name: facts.incident[name] for name in ("incident_id", "number", "status", "mitigation")},
         "notifications": [_message(runtime, facts, job) for job in facts.jobs],
         "silent_channels": [
-            _silence(runtime, channel, scenes) for channel in _channels(runtime) if channel not in asked
+            _silence(runtime, facts, channel, scenes)
+            for channel in _channels(runtime)
+            if channel not in asked
         ],
-        "escalations": [_step(job) for job in facts.escalations],
+        "escalations": [_step(facts, job) for job in facts.escalations],
         "rules": [
             {
                 "event": scene.event.type.value,
@@ -121,7 +124,7 @@ def _message(runtime: Runtime, facts: _Facts, job: Row) -> dict[str, Any]:
     record = facts.records.get((one.channel, one.template.value, one.sequence))
     reference = record["provider_ref"] if record else None
     bundle = facts.bundles.get(reference) if reference else None
-    became = fortune(job, record, bundle, facts.now)
+    became = fortune(job, record, bundle, facts.now, is_over=not is_open(facts.incident["status"]))
     sends = bundle if bundle is not None else job
     notifier = runtime.notifiers.get(one.channel)
     is_limited = notifier is not None and Template.BUNDLE in notifier.templates
@@ -149,12 +152,11 @@ def _message(runtime: Runtime, facts: _Facts, job: Row) -> dict[str, Any]:
     }
 
 
-def _step(job: Row) -> dict[str, Any]:
+def _step(facts: _Facts, job: Row) -> dict[str, Any]:
     under_way, step = from_payload(job["payload"])
     steps = under_way.policy.steps
     is_due = job["state"] == JobState.READY
-    channels = ", ".join(steps[step].channels) if step < len(steps) else "nobody"
-    when = "is due" if is_due else "was looked at"
+    channels = steps[step].channels if step < len(steps) else ()
     at = job["run_at"] if is_due else job["finished_at"] or job["run_at"]
     return {
         "policy": under_way.policy_name,
@@ -166,12 +168,43 @@ def _step(job: Row) -> dict[str, Any]:
         "job_id": job["job_id"],
         "job_state": job["state"],
         "at": at,
-        "sentence": f"Step {step + 1} of {len(steps)}, which tells {channels} unless somebody acknowledges, {when}.",
+        "sentence": f"Step {step + 1} of {len(steps)}, which tells {', '.join(channels) or 'nobody'}"
+        f" unless somebody acknowledges, {_became(facts, job, under_way, step)}.",
     }
 
 
-def _silence(runtime: Runtime, channel: str, scenes: Sequence[_Scene]) -> dict[str, Any]:
+def _became(facts: _Facts, job: Row, under_way: Round, step: int) -> str:
+    """Whom the step told, or why nobody."""
+    match JobState(job["state"]):
+        case JobState.READY:
+            return "is due"
+        case JobState.RUNNING:
+            return "is under way"
+        case JobState.DEAD:
+            return f"was given up: {job['last_error'] or 'for a reason that is not known'}"
+    asks = [Ask.from_payload(one["payload"]) for one in facts.jobs]
+    told = [ask.announcement.channel for ask in asks if ask.cause == f"{under_way.key}:{step}"]
+    if told:
+        return f"asked for messages to {', '.join(told)}"
+    steps = under_way.policy.steps
+    if job["idempotency_key"].endswith(":begin") and steps and steps[0].after_seconds > 0:
+        return "was put off until its time"
+    if step == 0 and under_way.cause == OPENED and steps and steps[0].after_seconds == 0:
+        opened = {ask.announcement.channel for ask in asks if ask.announcement.template is Template.OPENED}
+        if opened.issuperset(steps[0].channels):
+            return "told nobody: a rule had told of the opening already"
+    return "told nobody: the incident had been acknowledged, or was over"
+
+
+def _silence(runtime: Runtime, facts: _Facts, channel: str, scenes: Sequence[_Scene]) -> dict[str, Any]:
     reasons = list(dict.fromkeys(_reasons(runtime, channel, scenes)))
+    policy = _escalation_to(facts, channel)
+    if policy:
+        return {
+            "channel": channel,
+            "sentence": f"The escalation {policy} names {channel}, but has not come to tell it.",
+            "reasons": [{"event": event, "rule": rule, "sentence": said} for event, rule, said in reasons],
+        }
     if not reasons:
         happened = ", ".join(dict.fromkeys(scene.event.type.value for scene in scenes)) or "nothing"
         return {
@@ -184,6 +217,13 @@ def _silence(runtime: Runtime, channel: str, scenes: Sequence[_Scene]) -> dict[s
         "sentence": f"Rules name {channel}, but none of them has asked for a message.",
         "reasons": [{"event": event, "rule": rule, "sentence": said} for event, rule, said in reasons],
     }
+
+
+def _escalation_to(facts: _Facts, channel: str) -> str:
+    """The name of a policy under way, or ended, that has the channel in one of its steps; else empty."""
+    rounds = (from_payload(job["payload"])[0] for job in facts.escalations)
+    named = (one for one in rounds if any(channel in step.channels for step in one.policy.steps))
+    return next((one.policy_name for one in named), "")
 
 
 def _reasons(runtime: Runtime, channel: str, scenes: Sequence[_Scene]) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from receiver.domain.action_state import ActionState
 from receiver.domain.announcement import Said, thread_ref
 from receiver.domain.announcement_request import Ask
 from receiver.domain.diagnosis_summary import summary
-from receiver.domain.notification import BundledIncident, Notification, Template
+from receiver.domain.notification import ActionOutcome, BundledIncident, Notification, Template
 from receiver.domain.severity import more_urgent, worse_severity
 
 _SHOWN = (
@@ -61,11 +61,12 @@ def notification(
         details=(
             *ask.details,
             *_of_action(action),
-            *_ways_to_decide(settings, ask, action),
+            *_time_to_decide(action),
             *(_REMINDS if reminds else ()),
         ),
         diagnostics=summary(incident["diagnostics"]),
         action_id=ask.action_id,
+        action_outcome=_outcome(action),
         wording=ask.wording,
         thread_ref=thread_ref(said),
         may_have_been_sent=may_have_been_sent,
@@ -132,33 +133,70 @@ def incident_url(settings: Settings, incident_id: str) -> str:
 
 _REMINDS = ("Its mitigation failed, and nobody has acknowledged it since.",)
 
+_PLANNED = (ActionState.REQUESTED, ActionState.AWAITING_APPROVAL)
+_OUTCOMES: Mapping[str, ActionOutcome] = {
+    ActionState.COMPLETED: ActionOutcome.DONE,
+    ActionState.FAILED: ActionOutcome.FAILED,
+    ActionState.REFUSED: ActionOutcome.REFUSED,
+    ActionState.EXPIRED: ActionOutcome.EXPIRED,
+    ActionState.UNKNOWN: ActionOutcome.UNKNOWN,
+}
+
 
 def _of_action(action: Mapping[Any, Any] | None) -> Iterator[str]:
     if action is None:
         return
     yield f"{action['type']} on {action['target']}{', as a dry run' if action['is_dry_run'] else ''}"
-    if action["from_state"] or action["to_state"]:
+    # A plan in words, which is the output until the call is made, says the same.
+    is_dry_run = _outcome(action) is ActionOutcome.DRY_RUN
+    is_in_words = is_dry_run or (action["output"] and action["state"] in _PLANNED)
+    if (action["from_state"] or action["to_state"]) and not is_in_words:
         yield f"from {_state(action['from_state'])} to {_state(action['to_state'])}"
-    yield f"asked for by {action['requested_by']}: {action['reason']}".removesuffix(": ")
+    by, reason = action["requested_by"], action["reason"] or ""
+    yield (
+        f"asked for by {by} {reason.removeprefix(by).strip()}".rstrip()
+        if reason.startswith(by)
+        else (f"asked for by {by}: {reason}".removesuffix(": "))
+    )
     if action["error"]:
         yield f"{action['state']}: {action['error']}"
     elif action["output"]:
         yield _cut(action["output"])
 
 
-def _ways_to_decide(settings: Settings, ask: Ask, action: Mapping[Any, Any] | None) -> Iterator[str]:
-    if action is None or action["state"] != ActionState.AWAITING_APPROVAL:
-        return
-    address = f"{settings.public_url or ''}/api/v1/actions/{ask.action_id}"
-    yield f"POST {address}/approve, or {address}/reject"
-    if action["expires_at"]:
+def _outcome(action: Mapping[Any, Any] | None) -> ActionOutcome | None:
+    if action is None:
+        return None
+    if action["state"] == ActionState.COMPLETED and action["is_dry_run"]:
+        return ActionOutcome.DRY_RUN
+    return _OUTCOMES.get(action["state"])
+
+
+def _time_to_decide(action: Mapping[Any, Any] | None) -> Iterator[str]:
+    """Until when; how, the templates say."""
+    if action is not None and action["state"] == ActionState.AWAITING_APPROVAL and action["expires_at"]:
         yield f"to be decided before {isoformat(action['expires_at'])}"
 
 
 def _state(document: Mapping[str, Any] | None) -> str:
     if not document:
         return "nothing known"
-    return ", ".join(f"{name} {_cut(str(value))}" for name, value in list(document.items())[:_LARGEST_STATE])
+    return ", ".join(
+        f"{name} {_cut(_plain(value))}" for name, value in list(document.items())[:_LARGEST_STATE]
+    )
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(map(_plain, value)) or "none"
+        case dict():
+            return ", ".join(f"{name} {_plain(one)}" for name, one in value.items()) or "none"
+    return str(value)
 
 
 def _cut(text: str) -> str:

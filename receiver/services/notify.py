@@ -143,6 +143,8 @@ class NotifyHandler:
             )
 
     def _interval(self, announcement: Announcement) -> float:
+        if announcement.template is Template.APPROVAL_NEEDED:
+            return PREDECESSOR_PAUSE_SECONDS
         settings = self._runtime.settings
         reminds = announcement.template is Template.REMINDER
         return settings.remind_interval_seconds if reminds else settings.update_interval_seconds

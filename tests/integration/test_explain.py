@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from receiver.services.incidents import Deed, acknowledge
+from receiver.services.incidents import Deed, acknowledge, resolve
 from receiver.worker.dispatcher import claim
 from receiver.worker.loop import run_due
 from tests.builders.flow import Storm, let_time_pass, rules_file
@@ -104,7 +104,7 @@ def test_a_failed_attempt_says_what_was_answered_and_when_it_is_tried_next(runti
     one = message(explained(runtime, incident_id))
     assert one["outcome"] == "retrying"
     assert "500" in one["last_error"]
-    assert "Attempt 1 of 12 failed: " in one["sentence"]
+    assert "Attempt 1 of 180 failed: " in one["sentence"]
     assert one["next_attempt_at"] in one["sentence"]
 
 
@@ -186,6 +186,36 @@ def test_the_steps_of_an_escalation_say_when_they_are_due(runtime, storm, engine
         ("default", "urgent", 1, "ready"),
     ]
     assert steps[-1]["sentence"] == "Step 1 of 2, which tells slack unless somebody acknowledges, is due."
+
+
+def test_a_step_says_whom_it_told_or_why_nobody(runtime, storm, engine):
+    (incident_id,) = storm.breaks(1, severity="error")
+    let_time_pass(engine, 1000)
+    run_due(runtime)
+    acknowledge(runtime, incident_id, Deed("ann", "0" * 32))
+    let_time_pass(engine, 2000)
+    run_due(runtime)
+    first, second = (one["sentence"] for one in explained(runtime, incident_id)["escalations"])
+    assert first.endswith("asked for messages to slack.")
+    assert second.endswith("told nobody: the incident had been acknowledged, or was over.")
+
+
+def test_a_channel_that_an_escalation_names_is_not_said_to_be_named_nowhere(runtime, storm):
+    (incident_id,) = storm.breaks(1, severity="error")
+    (silent,) = (
+        one for one in explained(runtime, incident_id)["silent_channels"] if one["channel"] == "webhook"
+    )
+    assert silent["sentence"] == "The escalation default names webhook, but has not come to tell it."
+
+
+def test_no_update_is_promised_of_an_incident_that_is_over(runtime, storm):
+    (incident_id,) = storm.breaks(1)
+    run_due(runtime)
+    resolve(runtime, incident_id, Deed("ann", "0" * 32))
+    (update,) = (
+        one for one in explained(runtime, incident_id)["notifications"] if one["template"] == "updated"
+    )
+    assert update["sentence"] == "Will not be sent: the incident is over."
 
 
 def test_numbers_are_taken_for_ids_and_what_is_unknown_is_404(runtime, storm):

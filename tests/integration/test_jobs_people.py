@@ -13,7 +13,7 @@ from receiver.worker.dispatcher import claim
 from receiver.worker.recorder import settle
 from tests.builders.jobs import QUEUE, add, pass_time, request, row, states
 
-DEAD = Completion(Outcome(Verdict.DEAD, "permanent: channel_not_found"))
+DEAD = Completion(Outcome(Verdict.DEAD, "channel_not_found"))
 NEVER = threading.Event()
 
 
@@ -30,7 +30,7 @@ def dead_ids(engine):
 def test_dead_letters_are_listed_newest_first_with_their_reason(engine, dead_ids):
     found = list_jobs(engine, state="dead", queue=None, limit=10)
     assert [job.job_id for job in found] == dead_ids[::-1]
-    assert {job.last_error for job in found} == {"permanent: channel_not_found"}
+    assert {job.last_error for job in found} == {"channel_not_found"}
     assert {job.finished_at is not None for job in found} == {True}
 
 

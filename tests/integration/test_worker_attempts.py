@@ -104,8 +104,8 @@ def test_a_permanent_failure_is_dead_at_once_with_its_reason(engine, run):
     probe = Probe(fail(DeliveryFailed("channel_not_found", permanent=True)))
     assert run(probe) == 1
     found = row(engine)
-    assert (found["state"], found["last_error"]) == ("dead", "permanent: channel_not_found")
-    assert probe.buried == [(found["job_id"], "permanent: channel_not_found")]
+    assert (found["state"], found["last_error"]) == ("dead", "channel_not_found")
+    assert probe.buried == [(found["job_id"], "channel_not_found")]
     pass_time(engine, 3600)
     assert run(probe) == 0
 

@@ -193,6 +193,8 @@ def test_approval_is_asked_for_while_it_is_needed():
     needed = Announcement("slack", Template.APPROVAL_NEEDED, 1)
     waits = situation(action_state=ActionState.AWAITING_APPROVAL.value)
     assert plan(needed, waits, [said()]).step is Step.SEND
+    unplanned = situation(action_state=ActionState.REQUESTED.value)
+    assert plan(needed, unplanned, [said()]).step is Step.WAIT
     refused = plan(needed, situation(action_state=ActionState.REFUSED.value), [said()])
     assert (refused.step, refused.reason) == (Step.SUPERSEDE, "the action is refused by now")
 

@@ -50,7 +50,7 @@ def test_a_transient_failure_is_tried_again_and_says_why():
 
 def test_a_permanent_failure_is_dead_at_once():
     decision = decide_retry(DeliveryFailed("channel_not_found", permanent=True), 1, 10, BACKOFF)
-    assert (decision.delay_seconds, decision.reason) == (None, "permanent: channel_not_found")
+    assert (decision.delay_seconds, decision.reason) == (None, "channel_not_found")
 
 
 def test_retry_after_cannot_revive_a_permanent_failure():

@@ -43,7 +43,8 @@ def test_all_mistakes_are_told_at_once_in_the_files_order() -> None:
         '6:9: unknown event "incident.opend"; did you mean "incident.opened"?',
         '7:13: unknown severity "critcal"; did you mean "critical"? '
         "(the label as it was sent is label.severity)",
-        '8:25: unknown channel "slak"; did you mean "slack"?',
+        '8:25: unknown channel "slak"; did you mean "slack"?; others are defined under channels: in this file, '
+        "or named in RECEIVER_APPRISE_URLS (for a check elsewhere: --channel slak)",
         '9:5: the name "first" belongs to the rule in line 5 already',
         "12:5: incident: ignore is the end of it: continue would do nothing",
     ]

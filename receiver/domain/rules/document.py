@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +82,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.problems: list[Problem] = []
         self._loader = yaml.SafeLoader(text)
+        self._lines = text.splitlines()
         self._depth = 0
 
     def read(self) -> Node | None:
@@ -109,11 +111,20 @@ class _Reader:
             except yaml.MarkedYAMLError as error:
                 mark = error.problem_mark or error.context_mark or self._loader.get_mark()
                 reason = " ".join(filter(None, (error.context, error.problem)))
-                self._broken(mark, f"this is no YAML: {reason}")
+                self._broken(mark, f"this is no YAML: {reason}{self._comment_before(mark)}")
             except (ValueError, OverflowError, IndexError):
                 # What the library does not catch itself: a \U escape beyond Unicode, a version of 5,000 digits.
                 self._broken(self._loader.get_mark(), "this is no YAML: a character or number that cannot be")
             yield event
+
+    def _comment_before(self, mark: Any) -> str:
+        """The likely reason for a list or table that does not end: its end has become part of a comment."""
+        before = enumerate(self._lines[: mark.line + 1], start=1)
+        found = [(line, swallowed) for line, text in before if (swallowed := _swallowed(text))]
+        if not found:
+            return ""
+        line, word = found[-1]
+        return f"; in line {line} # begins a comment, a text with it needs quotes, as in " + f'"{word}"'
 
     def _broken(self, mark: Any, text: str) -> None:
         self.problems.append(Problem(*_place(mark), text))
@@ -189,3 +200,14 @@ def _unreadable(text: str, error: yaml.reader.ReaderError) -> Problem:
     line = before.count("\n") + 1
     column = error.position - (before.rfind("\n") + 1) + 1
     return Problem(line, column, f"the character U+{error.character:04X} is not allowed in YAML")
+
+
+def _swallowed(line: str) -> str:
+    """The word after a comment's mark that stands within an open bracket, whose end is lost with it; empty if none."""
+    before, mark, after = line.partition("#")
+    if not mark or '"' in before or "'" in before or not before.endswith((" ", "\t", ",", "[", "{")):
+        return ""
+    if sum(map(before.count, "[{")) <= sum(map(before.count, "]}")):
+        return ""
+    word = re.match(r"[\w-]{1,80}", after)
+    return mark + word[0] if word else ""

@@ -22,12 +22,15 @@ def seconds_of(text: str) -> float | None:
 class Entries:
     """The entries of `node`, which ought to be a table whose keys are among `known`. `what`: how it is called."""
 
-    def __init__(self, node: Node, problems: list[Problem], what: str, known: Collection[str]) -> None:
+    def __init__(
+        self, node: Node, problems: list[Problem], what: str, known: Collection[str], example: str = ""
+    ) -> None:
         self.node = node
         self.problems = problems
         self._entries: dict[str, tuple[Text, Node]] = {}
         if not isinstance(node, Table):
-            self.note(node, f"{what} must be a table of keys, this is {kind_of(node)}")
+            hint = f"; write it as {example}" if example else ""
+            self.note(node, f"{what} must be a table of keys, this is {kind_of(node)}{hint}")
             return
         self._entries = node.entries
         for key, _ in node.entries.values():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from receiver.domain.action import Signature
+from receiver.domain.action import Order, Signature
 from receiver.domain.diagnosis import Diagnosis
 from receiver.domain.escalation import EscalationPolicy
 from receiver.domain.events import EventType
@@ -14,6 +14,14 @@ from receiver.domain.rules.effects import templates_of
 from receiver.domain.rules.problem import unknown
 
 ALL_CHANNELS = "all"
+_OF_ONES_OWN = "others are defined under channels: in this file, or named in RECEIVER_APPRISE_URLS"
+# What is wrong with an order, as `target.KEY: ...` or `PARAMETER: ...` each.
+OrderCheck = Callable[[Order], list[str]]
+
+
+def no_mistakes(order: Order) -> list[str]:
+    """For where nothing is known of how actions check an order."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,10 @@ class Channels:
     def flaw_of(self, name: str, events: Collection[EventType] = ()) -> str | None:
         """Why a rule for these events cannot tell the channel `name`, None if it can."""
         if name not in self.wanted:
-            return unknown("channel", name, {*self.wanted, ALL_CHANNELS})
+            told = f"{unknown('channel', name, {*self.wanted, ALL_CHANNELS})}; {_OF_ONES_OWN}"
+            return (
+                told if self.configured is not None else f"{told} (for a check elsewhere: --channel {name})"
+            )
         if self.configured is not None and name not in self.configured:
             return f"the channel {name} is not configured; `receiver settings` lists what it needs"
         if events and not any(one in self.wanted[name] for event in events for one in templates_of(event)):
@@ -41,10 +52,16 @@ class Channels:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All names that a rule may use, as far as they are known. `actions`: the whole catalogue, by name."""
+    """All names that a rule may use, as far as they are known.
+
+    `actions`: the whole catalogue, by name; `mistakes_of`: what is wrong with an order for one of them. `wordings`: the
+    templates that rules may ask for; None: any.
+    """
 
     channels: Channels
     actions: Mapping[str, Signature] = field(default_factory=dict)
+    mistakes_of: OrderCheck = no_mistakes
+    wordings: Collection[str] | None = None
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     escalations: Mapping[str, EscalationPolicy] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from receiver.domain.rules.problem import quoted, unknown
 from receiver.domain.severity import Priority, Severity
 
 LABEL_PREFIX = "label."
+_PLURAL = "labels."  # as in the texts of actions; no sender's label has a dot in its name
 
 # Fields that can have a few values only: another value in a matcher is a mistake.
 _VALUES: Mapping[str, frozenset[str]] = {
@@ -72,6 +73,8 @@ def read_matcher(text: str, fields: Collection[str] = FIELDS) -> Matcher | str:
     if found is None:
         return f'{quoted(text)} is no matcher; write one as name="value", with =, !=, =~ or !~'
     name, is_label = _name(found["quoted"], found["plain"], fields)
+    if (found["plain"] or "").startswith(_PLURAL):
+        return f"{quoted(name)} is no label; write {LABEL_PREFIX}{name.removeprefix(_PLURAL)}"
     if not name:
         return f"the matcher {quoted(text)} names no label"
     value = _value(found["value"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from receiver.domain.action import Signature
 from receiver.domain.channel import ChannelSpec
@@ -10,7 +11,7 @@ from receiver.domain.diagnosis import Diagnosis
 from receiver.domain.escalation import EscalationPolicy
 from receiver.domain.notification import Template
 from receiver.domain.rules.document import Node, Sequence, Table, Text, kind_of, read_document
-from receiver.domain.rules.known import ALL_CHANNELS, Channels, Known
+from receiver.domain.rules.known import ALL_CHANNELS, Channels, Known, OrderCheck, no_mistakes
 from receiver.domain.rules.model import ALL_PRIORITIES, Audience, Rule, RuleSet
 from receiver.domain.rules.problem import Problem, unknown
 from receiver.domain.rules.read_channels import read_channels
@@ -30,17 +31,21 @@ def parse_rules(
     *,
     kinds: Collection[str] | None = None,
     actions: Mapping[str, Signature] | None = None,
+    mistakes_of: OrderCheck = no_mistakes,
+    wordings: Collection[str] | None = None,
 ) -> tuple[RuleSet | None, list[Problem]]:
     """The rules in `text`, None if there are mistakes; and the mistakes, in the order of their places.
 
     `wanted`: every channel there is, with the messages that it has a use for. `configured`: those that rules may name
     here, `kinds`: those of which the file may define more; None: all of them, for a look at a file that is meant for
-    elsewhere. `actions`: the catalogue of what rules may ask to be run.
+    elsewhere. `actions`: the catalogue of what rules may ask to be run; `mistakes_of`: their
+    own check of an order. `wordings`: the templates that rules may ask for, None: any.
     """
     root, problems = read_document(text)
     if root is None:
         return None, problems
-    parser = _Parser(problems, Channels(wanted, configured), kinds, actions or {})
+    known = Known(Channels(wanted, configured), actions or {}, mistakes_of, wordings)
+    parser = _Parser(problems, known, kinds)
     rules = parser.file(root)
     found = sorted(set(problems))
     return (None, found) if found else (rules, [])
@@ -50,14 +55,13 @@ class _Parser:
     def __init__(
         self,
         problems: list[Problem],
-        channels: Channels,
+        known: Known,
         kinds: Collection[str] | None,
-        actions: Mapping[str, Signature],
     ) -> None:
         self._problems = problems
-        self._channels = channels
+        self._known = known
+        self._channels = known.channels
         self._kinds = kinds
-        self._actions = actions
 
     def file(self, root: Node) -> RuleSet:
         """The whole document; what it returns counts only if no problem was noted."""
@@ -75,7 +79,7 @@ class _Parser:
         channels = self._channels.joined_by(wanted)
         escalations = self._escalations(root, channels)
         diagnoses = self._diagnoses(root)
-        known = Known(channels, self._actions, diagnoses, escalations)
+        known = replace(self._known, channels=channels, diagnoses=diagnoses, escalations=escalations)
         return RuleSet(
             rules=self._rules(root, known),
             priorities=self._priorities(root.entries.get("incidents")),

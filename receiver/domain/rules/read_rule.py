@@ -122,13 +122,13 @@ class RuleReader:
         if node is None:
             return None
         told = [event for event in events if templates_of(event)]
-        return read_notify(node, self._problems, self._known.channels, told)
+        return read_notify(node, self._problems, self._known, told)
 
     def _run(self, entries: Entries, events: Collection[EventType]) -> RunSpec | None:
         node = entries.value("run")
         if node is None:
             return None
-        return RunReader(self._problems, self._known.actions, names_for(names_on(events))).read(node)
+        return RunReader(self._problems, self._known, names_for(names_on(events))).read(node)
 
     def _named(self, entries: Entries, key: str, what: str, known: Mapping[str, object]) -> str:
         """The name of something that another section of the file defines."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from receiver.domain.action import Signature
 from receiver.domain.comparison import read_comparison
 from receiver.domain.rules.document import Node
 from receiver.domain.rules.entries import Entries
+from receiver.domain.rules.known import Known
+from receiver.domain.rules.order_check import flaws_of, place_in
 from receiver.domain.rules.problem import Problem, quoted, unknown
 from receiver.domain.rules.read_parameters import ParameterReader
 from receiver.domain.rules.render import flaw_of_query
@@ -20,17 +22,17 @@ REQUIRED = "required"
 
 
 class RunReader:
-    """Reads one `run`. `actions`: the catalogue; `names`: what its texts may name."""
+    """Reads one `run`. `known`: for the catalogue; `names`: what its texts may name."""
 
-    def __init__(
-        self, problems: list[Problem], actions: Mapping[str, Signature], names: Collection[str]
-    ) -> None:
+    def __init__(self, problems: list[Problem], known: Known, names: Collection[str]) -> None:
         self._problems = problems
-        self._actions = actions
+        self._known = known
+        self._actions = known.actions
         self._names = names
 
     def read(self, node: Node) -> RunSpec | None:
         """What the rule asks for, None where the action is not known; it counts only if no problem was noted."""
+        before = len(self._problems)
         entries = Entries(node, self._problems, "run", _KEYS)
         if not entries.is_table:
             return None
@@ -39,7 +41,11 @@ class RunReader:
         if signature is None:
             return None
         reader = ParameterReader(self._problems, signature, self._names)
-        return RunSpec(signature.name, reader.target(entries), reader.parameters(entries), **options)
+        spec = RunSpec(signature.name, reader.target(entries), reader.parameters(entries), **options)
+        if len(self._problems) == before:  # else the same would be told twice, in other words
+            for place, flaw in flaws_of(spec, self._known.mistakes_of):
+                entries.note(place_in(entries, place), flaw)
+        return spec
 
     def _signature(self, entries: Entries) -> Signature | None:
         if "action" not in entries:
@@ -75,10 +81,13 @@ class RunReader:
         if "within" not in entries:
             entries.missing("within", "it says how long success may take to show, as in 10m")
         alert_resolved = entries.flag("alert_resolved")
-        if alert_resolved == ("query" in entries):
+        if alert_resolved == ("query" in entries or "holds" in entries):
             entries.note(
                 entries.node, "verify needs either alert_resolved: true, or query with holds, as in '< 0.9'"
             )
+        elif not alert_resolved and ("query" in entries) != ("holds" in entries):
+            missing = "holds" if "query" in entries else "query"
+            entries.missing(missing, "query and holds belong together")
         query, holds = self._query(entries)
         return VerifySpec(within or 0.0, query, holds, alert_resolved)
 
@@ -90,7 +99,4 @@ class RunReader:
         holds = entries.text("holds", "a comparison, as in '< 0.9'")
         if holds is not None and read_comparison(holds.value) is None:
             entries.note(holds, f"holds must be a comparison, as in '< 0.9', this is {quoted(holds.value)}")
-        if ("query" in entries) != ("holds" in entries):
-            missing = "holds" if "query" in entries else "query"
-            entries.missing(missing, "query and holds belong together")
         return query.value if query else "", holds.value if holds else ""

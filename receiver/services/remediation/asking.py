@@ -46,7 +46,7 @@ def ask(runtime: Runtime, reference: str, deed: Deed, spec: RunSpec) -> Row:
             trace_id=deed.trace_id,
             reason=deed.note,
         )
-        asked, job = add(connection, row, at, "person")
+        asked, job = add(connection, runtime, row, at, "person")
         tell(connection, runtime, [asked], lambda event: subject_of_row(event, incident))
         jobs.insert_many(connection, [job])
         return remediation.lock(connection, action_id)

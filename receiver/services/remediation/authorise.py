@@ -19,13 +19,13 @@ from receiver.domain.action_state import ActionState, ApprovalState
 from receiver.domain.breaker import Limits, admit, after_answer
 from receiver.domain.events import EventType
 from receiver.domain.jobs import ClaimedJob
-from receiver.domain.remediation import BUDGET_SECONDS, Case, Ruling, Safety, Step, rule
+from receiver.domain.remediation import BUDGET_SECONDS, Case, Ruling, Step, rule
 from receiver.ids import new_ulid
 from receiver.remediation.base import Action
 from receiver.runtime import Runtime
 from receiver.services.remediation import endings
 from receiver.services.remediation.held import Held, hold
-from receiver.services.remediation.request import action_job
+from receiver.services.remediation.request import action_job, safety_of
 from receiver.services.remediation.switch import mode_now
 from receiver.services.transaction import transact
 from receiver.storage import approvals, breakers, jobs, leases, remediation
@@ -205,12 +205,6 @@ def _judge(held: Held, probe: datetime | None) -> Turn:
     return Turn(ruling, order, action, system, admission.breaker.probe_until)
 
 
-def safety_of(runtime: Runtime) -> Safety:
-    """The operator's limits for actions."""
-    settings = runtime.settings
-    return Safety(settings.remediation_allow, settings.remediation_approval, settings.remediation_per_hour)
-
-
 def _refuse(held: Held, ruling: Ruling) -> None:
     assert ruling.refusal is not None, "a refusal says why"
     endings.refuse(held, ruling.refusal, ruling.reason)
@@ -244,7 +238,10 @@ def _ask(held: Held, plan: Plan) -> None:
     )
     expires_at: datetime = held.row["expires_at"]
     approvals.ask(held.connection, held.action_id, held.now, expires_at)
-    held.note(EventType.ACTION_REQUESTED, needs_approval=True, plan=plan.text)
+    if not held.row["options"].get(
+        "approval_told"
+    ):  # the settings, or the switch, were different when it was asked for
+        held.note(EventType.ACTION_REQUESTED, needs_approval=True, plan=plan.text)
     left = (expires_at - held.now) / timedelta(seconds=1)
     key = f"remediate:{held.action_id}:expire"
     jobs.insert_once(held.connection, [action_job(held.row, key, "expire", left + 1.0)])

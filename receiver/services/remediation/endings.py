@@ -11,6 +11,7 @@ from receiver.domain.action import Plan, Result
 from receiver.domain.action_state import ActionState, ApprovalState
 from receiver.domain.breaker import Change
 from receiver.domain.events import EventType
+from receiver.domain.incident import Mitigation
 from receiver.domain.remediation import Refusal
 from receiver.logs import event_logger
 from receiver.services.remediation.facts import count_end, count_refusal, logged
@@ -96,7 +97,9 @@ def refuse(held: Held, refusal: Refusal, reason: str, actor: str = WORKER) -> No
     if held.state is ActionState.AWAITING_APPROVAL and refusal is not Refusal.REJECTED:
         approvals.decide(held.connection, held.action_id, ApprovalState.EXPIRED, held.now)
     held.change(state, error=fit(reason, 1000), finished_at=held.now)
-    changed = held.mitigate(state)
+    # What a person asked for and never began says nothing of what automation can do, unless an attempt did begin.
+    counts = held.row["options"].get("rule") or held.incident["mitigation"] == Mitigation.MITIGATING
+    changed = held.mitigate(state) if counts else None
     held.note(
         EventType.ACTION_REJECTED,
         actor,

@@ -14,7 +14,7 @@ from receiver.domain.action import Order
 from receiver.domain.action_state import ActionState
 from receiver.domain.events import Event, EventType
 from receiver.domain.jobs import JobKind, JobRequest
-from receiver.domain.remediation import Refusal
+from receiver.domain.remediation import Mode, Refusal, Safety, is_allowed, mitigation_after, needs_approval
 from receiver.domain.rules.matcher import Subject
 from receiver.domain.rules.render import view_of
 from receiver.domain.rules.run_spec import RunSpec
@@ -22,7 +22,7 @@ from receiver.errors import RenderFailed
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
 from receiver.services.remediation.facts import count_refusal, told
-from receiver.storage import database_clock, remediation
+from receiver.storage import database_clock, incident_changes, remediation
 
 ATTEMPTS = 6  # with the default backoff: about half a minute
 _log = event_logger("remediation")
@@ -62,25 +62,31 @@ def request_actions(
     known = remediation.existing(connection, wanted)
     events: list[Event] = []
     jobs: list[JobRequest] = []
+    refused: list[tuple[dict[str, Any], ActionWish, str]] = []
     for action_id, wish in wanted.items():
         if action_id in known:
             continue
         row, refusal = _row(connection, runtime, wish)
-        asked, job = add(connection, row, wish.at, wish.cause)
+        asked, job = add(connection, runtime, row, wish.at, wish.cause)
         events.append(asked)
         if refusal:
-            events.append(_refused(row, wish, refusal))
+            refused.append((row, wish, refusal))
         else:
             jobs.append(job)
+    for row, wish, refusal in refused:  # after the others, which may be what the mitigation goes on with
+        events.append(_refused(connection, row, wish, refusal))
     return events, jobs
 
 
-def add(connection: Connection, row: dict[str, Any], at: datetime, cause: str) -> tuple[Event, JobRequest]:
+def add(
+    connection: Connection, runtime: Runtime, row: dict[str, Any], at: datetime, cause: str
+) -> tuple[Event, JobRequest]:
     """Insert a new action; returns the event and the job that go with it, not written yet.
 
     `ordinal` and the times are put into `row` here, by the database's clock. The incident's lock must be held.
     """
     now = database_clock.now(connection)
+    row["options"]["approval_told"] = _will_need_approval(runtime, row)
     row["ordinal"] = remediation.next_ordinal(connection, row["incident_id"])
     row["requested_at"] = now
     row["expires_at"] = now + timedelta(seconds=row["options"]["expires_after_seconds"])
@@ -94,9 +100,28 @@ def add(connection: Connection, row: dict[str, Any], at: datetime, cause: str) -
         trace_id=row["trace_id"],
         incident_id=row["incident_id"],
         action_id=row["action_id"],
-        payload=told(row) | {"cause": cause, "parameters": row["parameters"], "needs_approval": False},
+        payload=told(row)
+        | {
+            "cause": cause,
+            "parameters": row["parameters"],
+            "needs_approval": row["options"]["approval_told"],
+        },
     )
     return asked, action_job(row, f"remediate:{row['action_id']}")
+
+
+def safety_of(runtime: Runtime) -> Safety:
+    """The operator's limits for actions."""
+    settings = runtime.settings
+    return Safety(settings.remediation_allow, settings.remediation_approval, settings.remediation_per_hour)
+
+
+def _will_need_approval(runtime: Runtime, row: dict[str, Any]) -> bool:
+    """By the settings of now. What is refused or only told is put to nobody."""
+    safety = safety_of(runtime)
+    may_run = row["state"] == ActionState.REQUESTED and is_allowed(row["type"], safety)
+    is_on = runtime.settings.remediation == Mode.ON and not row["is_dry_run"]
+    return may_run and is_on and needs_approval(row["type"], safety, row["options"]["needs_approval"])
 
 
 def action_job(row: Any, key: str, step: str = "run", delay_seconds: float = 0.0) -> JobRequest:
@@ -177,7 +202,7 @@ def row_of(
     }
 
 
-def _refused(row: dict[str, Any], wish: ActionWish, reason: str) -> Event:
+def _refused(connection: Connection, row: dict[str, Any], wish: ActionWish, reason: str) -> Event:
     count_refusal(Refusal.INVALID)
     _log.warning("action.refused", extra={"action_id": row["action_id"], "incident_id": row["incident_id"]})
     return Event(
@@ -188,5 +213,18 @@ def _refused(row: dict[str, Any], wish: ActionWish, reason: str) -> Event:
         incident_id=wish.incident_id,
         action_id=row["action_id"],
         payload=told(row)
-        | {"outcome": ActionState.REFUSED.value, "refusal": Refusal.INVALID.value, "reason": reason},
+        | {"outcome": ActionState.REFUSED.value, "refusal": Refusal.INVALID.value, "reason": reason}
+        | _mitigated(connection, row),
     )
+
+
+def _mitigated(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
+    """What the refusal has made of the incident's mitigation, for its event."""
+    incident_id = row["incident_id"]
+    incident = incident_changes.lock(connection, incident_id, incident_id.rpartition("-")[2])
+    others = remediation.is_any_other_under_way(connection, row)
+    after = mitigation_after(incident["mitigation"], ActionState.REFUSED, others_under_way=others)
+    if after is None:
+        return {}
+    incident_changes.change(connection, incident_id, {"mitigation": after.value})
+    return {"mitigation": [str(incident["mitigation"]), after.value]}
