@@ -105,7 +105,8 @@ def _found(connection: Connection) -> dict[str, int]:
         "incidents": counted[0],
         "alerts counted by incidents": int(counted[1]),
         "firing counted by incidents": int(counted[2]),
-        "jobs": connection.execute(select(func.count()).select_from(jobs)).scalar_one(),
+        # Of incidents: the workers' own standing job belongs to none.
+        "jobs": connection.execute(select(func.count()).where(jobs.c.incident_id.is_not(None))).scalar_one(),
         **outcomes,
     }
     for kind in kinds:
