@@ -20,6 +20,8 @@ CASES = (*TRANSPORT, *cases_credentials.cases(), *cases_bodies.ALL)
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
 def test_a_hostile_request_gets_its_answer_and_nothing_else(target: Target, case: Case):
+    # Made anew: a signature holds the time, and between collecting the tests and running this one there may be minutes.
+    case = next((one for one in cases_credentials.cases() if one.name == case.name), case)
     before, log_before = target.count(), len(target.process.output())
     answer = exchange(target.port, case.raw, hang_up=case.hang_up)
     status = status_of(answer)

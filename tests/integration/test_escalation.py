@@ -229,7 +229,7 @@ def test_a_timer_of_an_earlier_acknowledgement_does_not_end_a_later_one(make, en
 
 def test_without_a_policy_the_settings_say_how_long_it_stands_and_who_knew_is_told(make, engine, services):
     on = make(TELL, "", ACKNOWLEDGE_TIMEOUT_SECONDS="3600")
-    (incident_id,) = on.storm.breaks(1)
+    (incident_id,) = on.storm.breaks(1, severity="critical")
     work(on.runtime)
     acknowledge(on.runtime, incident_id, Deed("ann", "0" * 32))
     work(on.runtime)

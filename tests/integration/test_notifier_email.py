@@ -187,8 +187,9 @@ def test_a_repeat_after_a_lost_answer_folds():
 def test_an_incident_is_one_thread_at_the_server():
     with MailServer() as server:
         notifier = email(f"smtp://127.0.0.1:{server.port}")
-        for template in (Template.OPENED, Template.UPDATED, Template.RESOLVED):
-            notifier.send(BY_TEMPLATE[template])
+        first = notifier.send(BY_TEMPLATE[Template.OPENED])
+        for template in (Template.UPDATED, Template.RESOLVED):
+            notifier.send(replace(BY_TEMPLATE[template], thread_ref=first.provider_ref))
         opened, *others = [mail.message for mail in server.mails]
     assert {other["References"] for other in others} == {opened["Message-ID"]}
 

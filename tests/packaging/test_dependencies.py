@@ -49,7 +49,9 @@ def imported(folder: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module or "")
     return (
-        {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"receiver", "tests", "bench", ""}
+        {name.split(".")[0] for name in names}
+        - sys.stdlib_module_names
+        - {"receiver", "tests", "bench", "faults", ""}
     )
 
 
@@ -83,7 +85,7 @@ def test_nothing_is_declared_that_nobody_needs():
     assert declared - distributions(imported("receiver") | imported("migrations")) == NEEDED_UNSEEN
 
 
-@pytest.mark.parametrize("folder", ["tests", "bench"])
+@pytest.mark.parametrize("folder", ["tests", "bench", "faults"])
 def test_what_tests_and_bench_import_comes_with_the_dev_extra(folder: str):
     assert distributions(imported(folder)) <= closure([*RUNTIME, *DEV])
 
