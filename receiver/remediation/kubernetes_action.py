@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from receiver.domain.action import Order, Plan, Result, Signature
@@ -22,7 +23,7 @@ FOLDERS = {
 }
 
 
-class KubernetesAction:
+class KubernetesAction(ABC):
     """A base for the actions on one object. `kind` is the target's key for it; None for `kube`: there is no cluster."""
 
     signature: ClassVar[Signature]
@@ -59,9 +60,9 @@ class KubernetesAction:
         """See Action.system: the API server is one system, whatever is changed in the cluster."""
         return "kubernetes"
 
+    @abstractmethod
     def plan(self, order: Order) -> Plan:
         """See Action.plan."""
-        raise NotImplementedError
 
     def run(self, order: Order, plan: Plan) -> Result:
         """See Action.run."""
@@ -69,9 +70,9 @@ class KubernetesAction:
             return Result(plan.text, plan.to_state)
         return self.change(order, plan)
 
+    @abstractmethod
     def change(self, order: Order, plan: Plan) -> Result:
         """`run` for a plan that changes something."""
-        raise NotImplementedError
 
     @property
     def kube(self) -> KubeClient:

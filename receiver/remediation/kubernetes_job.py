@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from abc import abstractmethod
 from typing import Any
 
 from receiver.domain.action import Order, Plan, Result, Signature
@@ -26,9 +27,9 @@ _FROM = "alert-receiver/created-from"
 class _NewJob(KubernetesAction):
     """Creates a job whose name follows from the action's id: a second one of the same action is refused by the API."""
 
+    @abstractmethod
     def job(self, order: Order, found: dict[str, Any]) -> dict[str, Any]:
         """The new job, without its name. Raises DeliveryFailed where it must not be made now."""
-        raise NotImplementedError
 
     def plan(self, order: Order) -> Plan:
         """Reads what the new job is made after."""
