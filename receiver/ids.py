@@ -10,9 +10,11 @@ import re
 import threading
 import time
 from datetime import datetime
+from functools import lru_cache
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _CROCKFORD for b in _CROCKFORD)
+_UPPER_SHIFTS, _LOWER_SHIFTS = range(60, -1, -10), range(50, -1, -10)
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$")
 
 
@@ -21,22 +23,33 @@ class UlidFactory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pid = 0
+        self._milliseconds = 0
         self._last = 0
+        os.register_at_fork(after_in_child=self._begin_anew)
 
     def __call__(self) -> str:
         """One new ULID, 26 characters."""
         with self._lock:
-            if self._pid != os.getpid():  # a fork must not go on with its parent's sequence
-                self._pid, self._last = os.getpid(), 0
-            fresh = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-            # Within one millisecond, and after a clock that stepped back, count on from the last one.
-            self._last = fresh if fresh >> 80 > self._last >> 80 else self._last + 1
+            now = time.time_ns() // 1_000_000
+            if now > self._milliseconds:
+                self._milliseconds, self._last = now, now << 80 | int.from_bytes(os.urandom(10), "big")
+            else:  # within one millisecond, and after a clock that stepped back, count on from the last one
+                self._last += 1
             return _encode(self._last)
+
+    def _begin_anew(self) -> None:
+        """A fork must not go on with its parent's sequence, nor wait for a lock that a thread of the parent held."""
+        self._lock = threading.Lock()
+        self._milliseconds = 0
 
 
 def _encode(value: int) -> str:
-    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+    return _upper_digits(value >> 60) + "".join([_PAIRS[value >> shift & 1023] for shift in _LOWER_SHIFTS])
+
+
+@lru_cache(maxsize=16)  # those of one millisecond differ in their last digits only
+def _upper_digits(value: int) -> str:
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _UPPER_SHIFTS])
 
 
 new_ulid = UlidFactory()

@@ -65,7 +65,7 @@ DEFAULT_PRIORITIES: Mapping[str, str] = {
     "none": "P4",
 }
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+_RANK: dict[str, int] = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 def normalise_severity(label: str, default: Severity = Severity.WARNING) -> Severity:
@@ -83,7 +83,7 @@ def priority_of(label: str, severity: Severity, table: Mapping[str, str] = DEFAU
 
 def worse_severity(one: str, other: str) -> str:
     """The worse of two severities."""
-    return min(one, other, key=lambda value: _RANK[Severity(value)])
+    return one if _RANK[one] <= _RANK[other] else other
 
 
 def more_urgent(one: str, other: str) -> str:

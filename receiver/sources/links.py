@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from receiver.domain.alert import Alert
 
 LONGEST_LINK = 2000
+
+# What stands in nearly every filter. quote() looks at each character: half the price of an incident's links.
+_USUAL_CODES = tuple((mark, quote(mark, safe="")) for mark in '%"=, {}/:')
+_is_quoted = re.compile(r"[A-Za-z0-9_.~%-]*").fullmatch
 
 
 def links_of(alert: Alert) -> dict[str, str]:
@@ -43,7 +48,7 @@ def _new_silence(alertmanager: str | None, labels: Mapping[str, str]) -> str | N
     if not alertmanager:
         return None
     matchers = ", ".join(f"{_name(name)}={_quoted(value)}" for name, value in sorted(labels.items()))
-    return f"{alertmanager.rstrip('/')}/#/silences/new?filter={quote(f'{{{matchers}}}', safe='')}"
+    return f"{alertmanager.rstrip('/')}/#/silences/new?filter={_percent_encoded(f'{{{matchers}}}')}"
 
 
 def _name(name: str) -> str:
@@ -54,3 +59,10 @@ def _name(name: str) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def _percent_encoded(text: str) -> str:
+    encoded = text
+    for mark, code in _USUAL_CODES:  # the per cent sign first
+        encoded = encoded.replace(mark, code)
+    return encoded if _is_quoted(encoded) else quote(text, safe="")

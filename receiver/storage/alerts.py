@@ -46,7 +46,7 @@ def _values(row: AlertRow) -> dict[str, Any]:
         "alert_id": row.alert_id,
         "delivery_id": row.delivery_id,
         "incident_id": row.incident_id,
-        "disposition": row.disposition.value,
+        "disposition": row.disposition,
         "received_at": row.received_at,
         "raw_payload": alert.raw if len(alert.raw) <= LARGEST_RAW_CHARACTERS else None,
     }
@@ -57,7 +57,7 @@ def _values(row: AlertRow) -> dict[str, Any]:
         "rule_uid": fit(alert.rule_uid, 190),
         "alertname": fit(alert.alertname, 190),
         "fingerprint": alert.fingerprint,
-        "status": alert.status.value,
+        "status": alert.status,
         "reason": None if row.reason is None else fit(row.reason, 500),
         "severity": alert.severity,
         "cluster": fit(alert.cluster, 190),

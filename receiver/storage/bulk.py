@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -125,6 +126,7 @@ def _binary(content: bytes) -> str:
         return f"X'{content.hex()}'"
 
 
+@lru_cache(maxsize=4096)  # one moment stands in many rows of a batch
 def _time_text(moment: datetime) -> str:
     # Always six digits, SQLite compares times as texts; and nothing behind them.
     return as_utc(moment).isoformat(" ", "microseconds")[:_TIME_CHARACTERS]

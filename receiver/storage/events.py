@@ -24,7 +24,7 @@ def insert_many(connection: Connection, batch: Sequence[Event]) -> None:
         connection,
         [
             {
-                "type": event.type.value,
+                "type": event.type,
                 "incident_id": event.incident_id,
                 "alert_id": event.alert_id,
                 "action_id": event.action_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
@@ -29,10 +30,21 @@ def test_a_fork_does_not_go_on_with_its_parents_sequence() -> None:
     make = UlidFactory()
     with patch("receiver.ids.time.time_ns", return_value=2_000_000_000_000_000_000):
         parent = make()
-        with patch("receiver.ids.os.getpid", return_value=os.getpid() + 1):
-            child = make()
-    assert int.from_bytes(child.encode(), "big") - int.from_bytes(parent.encode(), "big") != 1
-    assert child[10:] != parent[10:]
+        child = _in_a_fork(make)
+    assert child[:10] == parent[:10]  # of the same millisecond
+    assert child[10:22] != parent[10:22]
+
+
+def _in_a_fork(make: Callable[[], str]) -> str:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writing, make().encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        return pipe.read()
 
 
 def test_the_senders_trace_is_kept() -> None:
