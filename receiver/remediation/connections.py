@@ -12,6 +12,7 @@ from receiver.domain.action import Order, Parameter, Plan, Result, Type
 LONGEST_SECONDS = 7 * 86400
 MOST_CONNECTIONS = 500
 DEFAULT_MOST = 20
+_NEVER_SECONDS = 2**31  # an age that no connection has
 
 PARAMETERS = (
     Parameter(
@@ -62,6 +63,15 @@ class Choice:
             given.get("user"),
             given.get("most", DEFAULT_MOST),
         )
+
+    def values(self) -> dict[str, Any]:
+        """For a statement that asks for `idle`, `running`, `user` and `most`."""
+        return {
+            "user": self.user,
+            "idle": _NEVER_SECONDS if self.idle_seconds is None else self.idle_seconds,
+            "running": _NEVER_SECONDS if self.running_seconds is None else self.running_seconds,
+            "most": self.most,
+        }
 
 
 def choice_problems(order: Order) -> list[str]:

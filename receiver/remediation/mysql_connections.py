@@ -43,7 +43,6 @@ _REFUSED = (
     ER.SPECIFIC_ACCESS_DENIED_ERROR,
 )
 _LOST = (CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
-_NEVER_SECONDS = 2**31  # an age that no connection has
 
 
 class KillMysqlConnections(DatabaseAction):
@@ -121,15 +120,9 @@ class _Progress:
 
 
 def _chosen(connection: Connection, choice: Choice) -> list[Found]:
-    values = {
-        "user": choice.user,
-        "idle": _NEVER_SECONDS if choice.idle_seconds is None else choice.idle_seconds,
-        "running": _NEVER_SECONDS if choice.running_seconds is None else choice.running_seconds,
-        "most": choice.most,
-    }
     return [
         Found(int(number), str(user), bool(is_idle), int(seconds))
-        for number, user, is_idle, seconds in _rows(connection, _CHOOSE, values)
+        for number, user, is_idle, seconds in _rows(connection, _CHOOSE, choice.values())
     ]
 
 

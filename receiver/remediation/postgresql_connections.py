@@ -41,12 +41,11 @@ _CHOSEN = f"""{_OURS}
 _CHOOSE = f"""
 SELECT pid, usename, state LIKE 'idle%%', EXTRACT(EPOCH FROM now() - state_change)::bigint {_CHOSEN}
 ORDER BY state_change, pid LIMIT %(most)s
-"""  # noqa: S608 - put together from constants
+"""  # noqa: S608 - put together from constants  # nosec B608
 _END = f"SELECT pg_terminate_backend(pid) {_CHOSEN} AND pid = ANY(%(pids)s)"
 _COUNT = "SELECT count(*)" + _OURS
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: privileges, passwords, no such database
 _REFUSED = ("42501", "28000", "28P01", "3D000")
-_NEVER_SECONDS = 2**31  # an age that no connection has
 
 
 class KillPostgresqlConnections(DatabaseAction):
@@ -70,7 +69,7 @@ class KillPostgresqlConnections(DatabaseAction):
         with self._connected(order) as (connection, _):
             found = [
                 Found(int(pid), str(user), bool(is_idle), int(seconds))
-                for pid, user, is_idle, seconds in _rows(connection, _CHOOSE, _values(order))
+                for pid, user, is_idle, seconds in _rows(connection, _CHOOSE, Choice.of(order).values())
             ]
             open_now = int(_rows(connection, _COUNT, {})[0][0])
         return plan_of(self.target_text(order), found, open_now)
@@ -81,7 +80,7 @@ class KillPostgresqlConnections(DatabaseAction):
             return Result(plan.text, plan.to_state)
         with self._connected(order) as (connection, progress):
             progress.connected = True  # from here on it may have happened
-            rows = _rows(connection, _END, {**_values(order), "pids": list(plan.token)})
+            rows = _rows(connection, _END, {**Choice.of(order).values(), "pids": list(plan.token)})
         return result_of(self.target_text(order), sum(bool(row[0]) for row in rows), plan)
 
     @contextmanager
@@ -125,16 +124,6 @@ class KillPostgresqlConnections(DatabaseAction):
 def _watch(connection: Connection[tuple[Any, ...]], deadline: Deadline) -> None:
     with socket.socket(fileno=os.dup(connection.fileno())) as sock:
         deadline.watch(sock)
-
-
-def _values(order: Order) -> dict[str, Any]:
-    choice = Choice.of(order)
-    return {
-        "user": choice.user,
-        "idle": _NEVER_SECONDS if choice.idle_seconds is None else choice.idle_seconds,
-        "running": _NEVER_SECONDS if choice.running_seconds is None else choice.running_seconds,
-        "most": choice.most,
-    }
 
 
 def _rows(
