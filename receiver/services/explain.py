@@ -193,7 +193,17 @@ def _became(facts: _Facts, job: Row, under_way: Round, step: int) -> str:
         opened = {ask.announcement.channel for ask in asks if ask.announcement.template is Template.OPENED}
         if opened.issuperset(steps[0].channels):
             return "told nobody: a rule had told of the opening already"
-    return "told nobody: the incident had been acknowledged, or was over"
+    return f"told nobody: {_stopped(facts, job['finished_at'])}"
+
+
+def _stopped(facts: _Facts, at: datetime | None) -> str:
+    """What had ended the escalation by then."""
+    ends = {EventType.INCIDENT_ACKNOWLEDGED: "acknowledged", EventType.INCIDENT_RESOLVED: "resolved"}
+    before = [one for one in facts.events if one.type in ends and (at is None or one.created_at <= at)]
+    if not before:  # the hosts' clocks differ, or retention has removed the event
+        return "the incident had been acknowledged, or was over"
+    last = before[-1]
+    return f"the incident had been {ends[last.type]} by {last.actor}"
 
 
 def _silence(runtime: Runtime, facts: _Facts, channel: str, scenes: Sequence[_Scene]) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def test_a_step_says_whom_it_told_or_why_nobody(runtime, storm, engine):
     run_due(runtime)
     first, second = (one["sentence"] for one in explained(runtime, incident_id)["escalations"])
     assert first.endswith("asked for messages to slack.")
-    assert second.endswith("told nobody: the incident had been acknowledged, or was over.")
+    assert second.endswith("told nobody: the incident had been acknowledged by ann.")
 
 
 def test_a_channel_that_an_escalation_names_is_not_said_to_be_named_nowhere(runtime, storm):
