@@ -97,6 +97,12 @@ class UnknownIncident(RequestRefused):
     status, slug, title = 404, "unknown-incident", "Unknown incident"
 
 
+class UnknownReport(RequestRefused):
+    """No report has this name."""
+
+    status, slug, title = 404, "unknown-report", "Unknown report"
+
+
 class UnknownAction(RequestRefused):
     """No remediation action has this id."""
 
@@ -139,6 +145,10 @@ class SpoolFailed(ReceiverError):
     """The local spool cannot be used: full, unwritable, broken. The text names the folder and nothing that is in it."""
 
 
+class ArchiveFailed(ReceiverError):
+    """An archive cannot be written, or is not whole. The text names the file and nothing that is in it."""
+
+
 class DeliveryFailed(ReceiverError):
     """A call to the outside world failed.
 
@@ -166,6 +176,14 @@ class DeliveryFailed(ReceiverError):
 
 class LeaseLost(ReceiverError):
     """Another worker owns this job now: what this one did must not be recorded."""
+
+
+class LocksBusy(ReceiverError):
+    """Somebody else holds `busy`, which were to be locked without waiting: roll back, and go on without them."""
+
+    def __init__(self, busy: frozenset[str]) -> None:
+        self.busy = busy
+        super().__init__(f"{len(busy)} rows are locked by others")
 
 
 class SchemaOutOfDate(ReceiverError):

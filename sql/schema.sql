@@ -66,7 +66,8 @@ CREATE TABLE incidents (
   UNIQUE KEY uq_incidents_open_key (open_key),
   KEY idx_incident_key_status_last_seen (incident_key, status, last_seen_at),
   KEY idx_incidents_opened (opened_at, incident_id),
-  KEY idx_incidents_status_opened (status, opened_at, incident_id)
+  KEY idx_incidents_status_opened (status, opened_at, incident_id),
+  KEY idx_incidents_service_opened (service, opened_at, incident_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- One row per alert received, always, whatever became of it (invariant I4: exactly one disposition each).
@@ -159,7 +160,8 @@ CREATE TABLE jobs (
   PRIMARY KEY (job_id),
   UNIQUE KEY uq_jobs_idempotency_key (idempotency_key),
   KEY idx_jobs_claim (queue, state, run_at, job_id),  -- gives the claim its order: a filesort would lock every row
-  KEY idx_jobs_lease (state, lease_until)
+  KEY idx_jobs_lease (state, lease_until),
+  KEY idx_jobs_incident (incident_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- How each notification ended (invariant I6). What was asked for is in jobs and events.
@@ -179,7 +181,8 @@ CREATE TABLE notifications (
   finished_at     DATETIME(6)   NOT NULL,
   PRIMARY KEY (notification_id),
   UNIQUE KEY uq_notifications_once (incident_id, channel, template, sequence),
-  KEY idx_notifications_channel (channel, finished_at)  -- how many there were in the last minute
+  KEY idx_notifications_channel (channel, finished_at),  -- how many there were in the last minute
+  KEY idx_notifications_finished (finished_at, channel, template, state)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- One row per action_id, whatever became of it (invariant I5). `running` is written before the call: whoever finds it
@@ -210,7 +213,8 @@ CREATE TABLE remediation_actions (
   PRIMARY KEY (action_id),
   UNIQUE KEY uq_actions_ordinal (incident_id, ordinal),
   KEY idx_actions_budget (type, target, started_at),
-  KEY idx_actions_state (state, requested_at)
+  KEY idx_actions_state (state, requested_at),
+  KEY idx_actions_requested (requested_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- What people said to the actions that need their word.
@@ -259,4 +263,83 @@ CREATE TABLE audit_log (
   trace_id VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   PRIMARY KEY (audit_id),
   KEY idx_audit_at (at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Where alerts and incidents come from, one row per place: what alert_hours, alert_days and incident_facts count by.
+-- These roll-ups are the interface for reports and dashboards (docs/reports.md). A worker keeps them up to date; they
+-- keep life-time counts: retention removes nothing from them.
+CREATE TABLE alert_facets (
+  facet_id  BIGINT UNSIGNED NOT NULL,                                  -- a hash of the next four
+  rule_uid  VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  cluster   VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  namespace VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  service   VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  name      VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,  -- how people call the rule: the alertname when it was first counted
+  PRIMARY KEY (facet_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- How many alerts came in each hour (UTC, by received_at).
+CREATE TABLE alert_hours (
+  hour       DATETIME(6)     NOT NULL,
+  facet_id    BIGINT UNSIGNED NOT NULL,
+  severity    ENUM('critical','error','warning','info','unknown') NOT NULL,  -- unknown: of rejected alerts
+  disposition ENUM('opened','attached','repeated','resolved','late','orphan','suppressed','ignored','test',
+                   'rejected') NOT NULL,
+  alerts      INT UNSIGNED    NOT NULL,
+  PRIMARY KEY (hour, facet_id, severity, disposition)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- The same for each day (UTC), with a column for each disposition: few rows for a month.
+CREATE TABLE alert_days (
+  day        DATETIME(6)     NOT NULL,
+  facet_id   BIGINT UNSIGNED NOT NULL,
+  alerts     INT UNSIGNED    NOT NULL,  -- the sum of the rest, each of which is a disposition
+  opened     INT UNSIGNED    NOT NULL,
+  attached   INT UNSIGNED    NOT NULL,
+  repeated   INT UNSIGNED    NOT NULL,
+  resolved   INT UNSIGNED    NOT NULL,
+  late       INT UNSIGNED    NOT NULL,
+  orphan     INT UNSIGNED    NOT NULL,
+  suppressed INT UNSIGNED    NOT NULL,
+  ignored    INT UNSIGNED    NOT NULL,
+  test       INT UNSIGNED    NOT NULL,
+  rejected   INT UNSIGNED    NOT NULL,
+  PRIMARY KEY (day, facet_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- What reports ask of an incident, in few bytes and in the order of opening; stays when retention removes the incident.
+CREATE TABLE incident_facts (
+  opened_at       DATETIME(6)     NOT NULL,
+  number          BIGINT UNSIGNED NOT NULL,
+  incident_id     VARCHAR(40)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  incident_key    VARCHAR(16)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  facet_id        BIGINT UNSIGNED NOT NULL,
+  status          ENUM('active','acknowledged','resolved','closed') NOT NULL,
+  priority        ENUM('P0','P1','P2','P3','P4') NOT NULL,
+  severity        ENUM('critical','error','warning','info') NOT NULL,
+  ack_seconds     INT UNSIGNED,  -- from opened_at to acknowledged_at, whole seconds; NULL: not acknowledged
+  resolve_seconds INT UNSIGNED,  -- from opened_at to resolved_at; NULL: not resolved
+  calm_seconds    INT UNSIGNED,  -- from resolved_at of the incident before it (same key) to opened_at; NULL: it is the first
+  owner           VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  acknowledged_by VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  resolved_by     VARCHAR(190)    CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci,
+  resolved_at     DATETIME(6),
+  PRIMARY KEY (opened_at, number),
+  UNIQUE KEY uq_facts_incident (incident_key, incident_id),
+  KEY idx_facts_facet (facet_id, opened_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- How far the roll-ups are, and what they have counted of each recent stretch of ids: rows commit out of order, so each
+-- stretch is counted again, later and later, until nothing more can come (receiver/services/rollup.py).
+CREATE TABLE rollup_slices (
+  stream     VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- alerts or events
+  from_id    VARCHAR(26)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- included; empty: all that is counted for good
+  until_id   VARCHAR(26)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,  -- not included
+  tally      LONGTEXT     CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,  -- what was counted, as JSON
+  version    INT UNSIGNED NOT NULL,
+  is_open    BOOL         NOT NULL,      -- it is the newest one, and may still be made longer
+  checks     INT UNSIGNED NOT NULL,      -- how often it was counted since it was closed
+  begun_at   DATETIME(6)  NOT NULL,
+  due_at     DATETIME(6)  NOT NULL,      -- when to close it, or to count it again
+  PRIMARY KEY (stream, from_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

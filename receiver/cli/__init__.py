@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "worker": "receiver.cli.worker",
     "db": "receiver.cli.db",
     "jobs": "receiver.cli.jobs",
+    "report": "receiver.cli.report",
     "rules": "receiver.cli.rules",
     "remediation": "receiver.cli.remediation",
     "templates": "receiver.cli.templates",

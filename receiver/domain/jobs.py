@@ -27,6 +27,7 @@ class JobKind(StrEnum):
     ESCALATE = "escalate"
     PUBLISH = "publish"
     HOUSEKEEPING = "housekeeping"
+    ROLLUP = "rollup"
 
 
 @dataclass(slots=True)

@@ -116,6 +116,7 @@ incidents = Table(
     Index("idx_incident_key_status_last_seen", "incident_key", "status", "last_seen_at"),
     Index("idx_incidents_opened", "opened_at", "incident_id"),
     Index("idx_incidents_status_opened", "status", "opened_at", "incident_id"),
+    Index("idx_incidents_service_opened", "service", "opened_at", "incident_id"),
     **MYSQL,
 )
 
@@ -218,6 +219,7 @@ jobs = Table(
     UniqueConstraint("idempotency_key", name="uq_jobs_idempotency_key"),
     Index("idx_jobs_claim", "queue", "state", "run_at", "job_id"),
     Index("idx_jobs_lease", "state", "lease_until"),
+    Index("idx_jobs_incident", "incident_id"),
     **MYSQL,
 )
 
@@ -240,6 +242,7 @@ notifications = Table(
     PrimaryKeyConstraint("notification_id"),
     UniqueConstraint("incident_id", "channel", "template", "sequence", name="uq_notifications_once"),
     Index("idx_notifications_channel", "channel", "finished_at"),
+    Index("idx_notifications_finished", "finished_at", "channel", "template", "state"),
     **MYSQL,
 )
 
@@ -272,6 +275,7 @@ remediation_actions = Table(
     UniqueConstraint("incident_id", "ordinal", name="uq_actions_ordinal"),
     Index("idx_actions_budget", "type", "target", "started_at"),
     Index("idx_actions_state", "state", "requested_at"),
+    Index("idx_actions_requested", "requested_at"),
     **MYSQL,
 )
 
@@ -327,5 +331,70 @@ audit_log = Table(
     Column("trace_id", code(32), nullable=False),
     PrimaryKeyConstraint("audit_id"),
     Index("idx_audit_at", "at"),
+    **MYSQL,
+)
+
+alert_facets = Table(
+    "alert_facets",
+    metadata,
+    Column("facet_id", big_id(), nullable=False, autoincrement=False),
+    *(
+        Column(name, exact(190), nullable=False)
+        for name in ("rule_uid", "cluster", "namespace", "service", "name")
+    ),
+    PrimaryKeyConstraint("facet_id"),
+    **MYSQL,
+)
+alert_hours = Table(
+    "alert_hours",
+    metadata,
+    Column("hour", UtcDateTime, nullable=False),
+    Column("facet_id", big_id(), nullable=False),
+    Column("severity", choice(*Severity, "unknown"), nullable=False),
+    Column("disposition", choice(*Disposition), nullable=False),
+    Column("alerts", count(), nullable=False),
+    PrimaryKeyConstraint("hour", "facet_id", "severity", "disposition"),
+    **MYSQL,
+)
+
+alert_days = Table(
+    "alert_days",
+    metadata,
+    Column("day", UtcDateTime, nullable=False),
+    Column("facet_id", big_id(), nullable=False),
+    *(Column(name, count(), nullable=False) for name in ("alerts", *Disposition)),
+    PrimaryKeyConstraint("day", "facet_id"),
+    **MYSQL,
+)
+
+incident_facts = Table(
+    "incident_facts",
+    metadata,
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("number", big_id(), nullable=False),
+    *(Column(name, code(size), nullable=False) for name, size in (("incident_id", 40), ("incident_key", 16))),
+    Column("facet_id", big_id(), nullable=False),
+    Column("status", choice(*Status), nullable=False),
+    Column("priority", choice(*Priority), nullable=False),
+    Column("severity", choice(*Severity), nullable=False),
+    *(Column(name, count()) for name in ("ack_seconds", "resolve_seconds", "calm_seconds")),
+    *(Column(name, prose(190)) for name in ("owner", "acknowledged_by", "resolved_by")),
+    Column("resolved_at", UtcDateTime),
+    PrimaryKeyConstraint("opened_at", "number"),
+    UniqueConstraint("incident_key", "incident_id", name="uq_facts_incident"),
+    Index("idx_facts_facet", "facet_id", "opened_at"),
+    **MYSQL,
+)
+
+rollup_slices = Table(
+    "rollup_slices",
+    metadata,
+    *(Column(name, code(length), nullable=False) for name, length in (("stream", 16), ("from_id", 26))),
+    Column("until_id", code(26), nullable=False),
+    Column("tally", long_text(), nullable=False),
+    *(Column(name, count(), nullable=False) for name in ("version", "checks")),
+    Column("is_open", Boolean, nullable=False),
+    *(Column(name, UtcDateTime, nullable=False) for name in ("begun_at", "due_at")),
+    PrimaryKeyConstraint("stream", "from_id"),
     **MYSQL,
 )

@@ -88,6 +88,11 @@ _OF_THE_FRAMEWORK = (
     ProblemEntry(
         "method-not-allowed", 405, "Method Not Allowed", "The address takes other methods, named in Allow."
     ),
+    ProblemEntry("broken-request", 400, "Broken request", "What came is not HTTP."),
+    ProblemEntry("line-too-long", 414, "Line too long", "The request's first line is too long."),
+    ProblemEntry("expectation-failed", 417, "Expectation failed", "Only 100-continue can be expected."),
+    ProblemEntry("head-too-large", 431, "Head too large", "Too many headers, or one that is too long."),
+    ProblemEntry("unsupported-transfer-coding", 501, "Unsupported transfer coding", "Only chunked is known."),
     ProblemEntry(
         "internal-error", 500, "Internal error", "A fault of the receiver; its log has it under trace_id."
     ),

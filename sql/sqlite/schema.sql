@@ -69,6 +69,8 @@ CREATE INDEX idx_incidents_opened ON incidents (opened_at, incident_id);
 
 CREATE INDEX idx_incidents_status_opened ON incidents (status, opened_at, incident_id);
 
+CREATE INDEX idx_incidents_service_opened ON incidents (service, opened_at, incident_id);
+
 CREATE INDEX idx_incident_key_status_last_seen ON incidents (incident_key, status, last_seen_at);
 
 CREATE TABLE grafana_alerts (
@@ -171,6 +173,8 @@ CREATE INDEX idx_jobs_lease ON jobs (state, lease_until);
 
 CREATE INDEX idx_jobs_claim ON jobs (queue, state, run_at, job_id);
 
+CREATE INDEX idx_jobs_incident ON jobs (incident_id);
+
 CREATE TABLE notifications (
   notification_id INTEGER NOT NULL,
   incident_id VARCHAR(40) NOT NULL,
@@ -193,6 +197,8 @@ CREATE TABLE notifications (
 );
 
 CREATE INDEX idx_notifications_channel ON notifications (channel, finished_at);
+
+CREATE INDEX idx_notifications_finished ON notifications (finished_at, channel, template, state);
 
 CREATE TABLE remediation_actions (
   action_id VARCHAR(64) NOT NULL,
@@ -225,6 +231,8 @@ CREATE TABLE remediation_actions (
 CREATE INDEX idx_actions_budget ON remediation_actions (type, target, started_at);
 
 CREATE INDEX idx_actions_state ON remediation_actions (state, requested_at);
+
+CREATE INDEX idx_actions_requested ON remediation_actions (requested_at);
 
 CREATE TABLE approvals (
   approval_id INTEGER NOT NULL,
@@ -271,3 +279,80 @@ CREATE TABLE audit_log (
 );
 
 CREATE INDEX idx_audit_at ON audit_log (at);
+
+CREATE TABLE alert_facets (
+  facet_id INTEGER NOT NULL,
+  rule_uid VARCHAR(190) NOT NULL,
+  cluster VARCHAR(190) NOT NULL,
+  namespace VARCHAR(190) NOT NULL,
+  service VARCHAR(190) NOT NULL,
+  name VARCHAR(190) NOT NULL,
+  PRIMARY KEY (facet_id)
+);
+
+CREATE TABLE alert_hours (
+  hour DATETIME NOT NULL,
+  facet_id INTEGER NOT NULL,
+  severity VARCHAR(8) NOT NULL,
+  disposition VARCHAR(10) NOT NULL,
+  alerts INTEGER NOT NULL,
+  PRIMARY KEY (hour, facet_id, severity, disposition),
+  CHECK (severity IN ('critical', 'error', 'warning', 'info', 'unknown')),
+  CHECK (disposition IN ('opened', 'attached', 'repeated', 'resolved', 'late', 'orphan',
+    'suppressed', 'ignored', 'test', 'rejected'))
+);
+
+CREATE TABLE alert_days (
+  day DATETIME NOT NULL,
+  facet_id INTEGER NOT NULL,
+  alerts INTEGER NOT NULL,
+  opened INTEGER NOT NULL,
+  attached INTEGER NOT NULL,
+  repeated INTEGER NOT NULL,
+  resolved INTEGER NOT NULL,
+  late INTEGER NOT NULL,
+  orphan INTEGER NOT NULL,
+  suppressed INTEGER NOT NULL,
+  ignored INTEGER NOT NULL,
+  test INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  PRIMARY KEY (day, facet_id)
+);
+
+CREATE TABLE incident_facts (
+  opened_at DATETIME NOT NULL,
+  number INTEGER NOT NULL,
+  incident_id VARCHAR(40) NOT NULL,
+  incident_key VARCHAR(16) NOT NULL,
+  facet_id INTEGER NOT NULL,
+  status VARCHAR(12) NOT NULL,
+  priority VARCHAR(2) NOT NULL,
+  severity VARCHAR(8) NOT NULL,
+  ack_seconds INTEGER,
+  resolve_seconds INTEGER,
+  calm_seconds INTEGER,
+  owner VARCHAR(190),
+  acknowledged_by VARCHAR(190),
+  resolved_by VARCHAR(190),
+  resolved_at DATETIME,
+  PRIMARY KEY (opened_at, number),
+  CONSTRAINT uq_facts_incident UNIQUE (incident_key, incident_id),
+  CHECK (status IN ('active', 'acknowledged', 'resolved', 'closed')),
+  CHECK (priority IN ('P0', 'P1', 'P2', 'P3', 'P4')),
+  CHECK (severity IN ('critical', 'error', 'warning', 'info'))
+);
+
+CREATE INDEX idx_facts_facet ON incident_facts (facet_id, opened_at);
+
+CREATE TABLE rollup_slices (
+  stream VARCHAR(16) NOT NULL,
+  from_id VARCHAR(26) NOT NULL,
+  until_id VARCHAR(26) NOT NULL,
+  tally TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  is_open BOOLEAN NOT NULL,
+  checks INTEGER NOT NULL,
+  begun_at DATETIME NOT NULL,
+  due_at DATETIME NOT NULL,
+  PRIMARY KEY (stream, from_id)
+);

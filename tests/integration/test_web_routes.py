@@ -18,7 +18,7 @@ TOKENS = {"viewer": "tok-viewer", "responder": "tok-responder", "admin": "tok-ad
 HOOK_TOKEN = "tok-hook"
 OPEN = {"/livez", "/readyz", "/health", "/metrics", "/openapi.json", "/docs", "/problems/<slug>"}
 API = "/api/v1/incidents"
-APIS = (API, "/api/v1/actions")
+APIS = (API, "/api/v1/actions", "/api/v1/reports")
 
 
 @pytest.fixture

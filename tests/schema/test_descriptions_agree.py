@@ -138,4 +138,4 @@ def test_upgrading_twice_changes_nothing(empty_engine: Engine) -> None:
     upgrade(empty_engine)
     upgrade(empty_engine)
     with empty_engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0003"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0004"

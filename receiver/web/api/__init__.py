@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from receiver.web.api import actions, explain, incident_actions, incidents, timeline
+from receiver.web.api import actions, explain, incident_actions, incidents, reports, timeline
 from receiver.web.api.openapi import ProblemApi, describe_other_routes
 
 _BLUEPRINTS = (
@@ -16,6 +16,7 @@ _BLUEPRINTS = (
     explain.blueprint,
     incident_actions.blueprint,
     actions.blueprint,
+    reports.blueprint,
 )
 
 
