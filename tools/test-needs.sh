@@ -40,3 +40,20 @@ postgresql
 unpacked prometheus-alertmanager RECEIVER_TEST_ALERTMANAGER alertmanager prometheus-alertmanager
 unpacked prometheus RECEIVER_TEST_PROMETHEUS prometheus
 unpacked nginx RECEIVER_TEST_NGINX nginx
+
+# Galera is a library for MariaDB; haproxy's package starts a service, so it is only unpacked, with libraries of its own.
+galera() {
+  [ -n "${RECEIVER_TEST_GALERA:-}" ] || [ -e /usr/lib/galera/libgalera_smm.so ] || tools/fetch-debian.sh galera-4 ||
+    echo "set-up: install galera-4 or set RECEIVER_TEST_GALERA to libgalera_smm.so, or the tests with a cluster will fail" >&2
+  unpacked haproxy RECEIVER_TEST_HAPROXY haproxy
+  [ -d var/tools/haproxy ] || return 0
+  libraries=$(apt-cache depends haproxy libopentracing-c-wrapper0 2>/dev/null |
+    sed -n 's/^ *Depends: \(liblua[0-9.-]*\|libopentracing[a-z0-9-]*\)$/\1/p' | sort -u)
+  for library in $libraries; do
+    tools/fetch-debian.sh "$library" ||
+      echo "set-up: install $library, or the tests with haproxy will fail" >&2
+  done
+}
+galera
+unpacked mariadb-client-core RECEIVER_TEST_MARIADB mariadb mysql
+unpacked mariadb-client RECEIVER_TEST_MARIADB_DUMP mariadb-dump mysqldump

@@ -1,37 +1,31 @@
-"""`receiver db`: upgrade the schema, check the books, remove what is old."""
+"""`receiver db`: upgrade the schema and check the books here; what is old, holds and restores in files of their own."""
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-from sqlalchemy import Engine
 
-from receiver.cli.environment import start
+from receiver.cli.db_engine import database
+from receiver.cli.db_prune import archive, prune
+from receiver.cli.db_restored import restored
 from receiver.cli.exits import Exit
+from receiver.cli.holds import hold, release
 from receiver.cli.table import table
-from receiver.clock import utc_now
 from receiver.services.check import MOST_NAMED, Report, check_database
-from receiver.services.holds import hold_incident, release_incident
-from receiver.services.retention import cutoffs_of, survey
-from receiver.services.retention import prune as prune_database
 from receiver.services.upgrade import upgrade_database
-from receiver.storage.engine import create_engine
-from receiver.storage.migrate import require_newest
 
 
-@click.group("db", short_help="Upgrade, check or prune the database.")
+@click.group("db", short_help="Upgrade, check, archive or prune the database.")
 def command() -> None:
-    """Upgrade the database, check that its books balance, or remove what is old."""
+    """Upgrade the database, check that its books balance, archive or remove what is old."""
 
 
 @command.command()
 def upgrade() -> None:
     """Bring the database to this release's schema. Repeating it does nothing; several at once wait for each other."""
-    with _engine() as engine:
+    with database(newest=False) as (_, engine):
         done = upgrade_database(engine)
     if done.before == done.after:
         click.echo(f"The database is at revision {done.after} already.")
@@ -46,63 +40,15 @@ def check() -> None:
     I2: one open incident per key. I3: an incident counts all its alerts. I4: each received alert has exactly one
     disposition. Exit status 1 if something is off.
     """
-    with _engine() as engine:
+    with database(newest=False) as (_, engine):
         report = check_database(engine)
     click.echo("\n".join(_lines(report)))
     if not report.is_clean:
         sys.exit(Exit.FAILED)
 
 
-@command.command()
-@click.option("--dry-run", is_flag=True, help="Only tell how much may go.")
-def prune(dry_run: bool) -> None:
-    """Remove what is older than the RECEIVER_KEEP_... settings say, slowly enough for intake not to notice.
-
-    A worker does the same by itself every RECEIVER_HOUSEKEEPING_HOURS. It can be stopped at any time, and repeated.
-    """
-    settings = start(quiet=True)
-    cutoffs = cutoffs_of(settings, utc_now())
-    with _engine() as engine:
-        require_newest(engine)
-        if dry_run:
-            rows = survey(engine, cutoffs)
-        else:
-            rows = prune_database(engine, cutoffs, has_broker=settings.broker_url is not None)
-    said = "may go" if dry_run else "removed"
-    click.echo(
-        "\n".join(f"{number:,} {name} {said}" for name, number in sorted(rows.items()) if number)
-        or "Nothing."
-    )
-
-
-@command.command()
-@click.argument("incident")
-@click.option("--reason", required=True, help="Why it must be kept.")
-def hold(incident: str, reason: str) -> None:
-    """Keep an incident (INC-123, or its id) with all of its rows, however old, until `release`."""
-    with _engine() as engine:
-        require_newest(engine)
-        incident_id = hold_incident(engine, incident, reason, by=getpass.getuser())
-    click.echo(f"{incident_id} is held.")
-
-
-@command.command()
-@click.argument("incident")
-def release(incident: str) -> None:
-    """Let retention remove the incident when its time comes."""
-    with _engine() as engine:
-        require_newest(engine)
-        was_held = release_incident(engine, incident, by=getpass.getuser())
-    click.echo("It is held no more." if was_held else "It was not held.")
-
-
-@contextmanager
-def _engine() -> Iterator[Engine]:
-    engine = create_engine(start(quiet=True).database_url, pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+for one in (archive, hold, prune, release, restored):
+    command.add_command(one)
 
 
 def _lines(report: Report) -> Iterator[str]:

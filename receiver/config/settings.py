@@ -219,6 +219,7 @@ class Settings:
     web_database_connections: int = _setting(
         read.positive_int, "16", "Database connections of each of them, at most; one takes all webhooks."
     )
+    worker_processes: int = _setting(read.positive_int, "1", "Worker processes of `receiver up`.")
     worker_threads: int = _setting(
         read.positive_int, "4", "Jobs of one queue that a worker process runs side by side."
     )
@@ -260,6 +261,9 @@ class Settings:
         "How many days after their end incidents are kept, with all of theirs; unset: for ever.",
     )
     keep_jobs_days: int = _setting(read.positive_int, "7", "For how many days jobs are kept that are done.")
+    archive_dir: Path | None = _setting(
+        Path, None, "Folder into whose files what is older is written before it is removed."
+    )
     housekeeping_hours: int = _setting(read.positive_int, "6", "How often a worker removes what is older.")
     log_level: str = _setting(read.level, "INFO", "DEBUG, INFO, WARNING or ERROR.")
 

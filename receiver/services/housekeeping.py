@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from receiver.domain.jobs import ClaimedJob, JobKind, JobRequest, Outcome, Verdict
+from receiver.errors import ArchiveFailed, DeliveryFailed
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
+from receiver.services.archive import ArchivingSweep, Target
 from receiver.services.job_handler import Completion
 from receiver.services.retention import Sweep, cutoffs_of
 from receiver.services.transaction import transact
@@ -45,23 +47,25 @@ class HousekeepingHandler:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._sweep: Sweep | None = None
+        self._sweep: Sweep | ArchivingSweep | None = None
         self._steps: Iterator[float] = iter(())
 
     def run(self, job: ClaimedJob) -> Completion:
-        """Sweep for some seconds. Never `done`: this job has no end."""
+        """Sweep for some seconds. Never `done`: this job has no end. Raises DeliveryFailed, StorageUnavailable."""
         runtime = self._runtime
         if self._sweep is None:
-            cutoffs = cutoffs_of(runtime.settings, runtime.clock())
-            self._sweep = Sweep(runtime.engine, cutoffs, has_broker=runtime.broker is not None)
+            self._sweep = _begin(runtime)
             self._steps = self._sweep.steps()
         until = time.monotonic() + ATTEMPT_SECONDS
         sweep, self._sweep = self._sweep, None  # one that fails is begun anew
-        for pause in self._steps:
-            time.sleep(pause)  # so that intake is not held up
-            if time.monotonic() > until:
-                self._sweep = sweep
-                return Completion(Outcome(Verdict.WAIT, "there is more to remove", 0.0))
+        try:
+            for pause in self._steps:
+                time.sleep(pause)  # so that intake is not held up
+                if time.monotonic() > until:
+                    self._sweep = sweep
+                    return Completion(Outcome(Verdict.WAIT, "there is more to remove", 0.0))
+        except ArchiveFailed as failure:  # nothing goes that is in no archive
+            raise DeliveryFailed(str(failure)) from failure
         if sweep.rows.total():
             _log.info("housekeeping.done", extra={"rows": {k: n for k, n in sweep.rows.items() if n}})
         hours = runtime.settings.housekeeping_hours
@@ -69,3 +73,12 @@ class HousekeepingHandler:
 
     def bury(self, connection: Connection, job: ClaimedJob, reason: str) -> None:
         """Nothing to add: the next worker that starts revives the job."""
+
+
+def _begin(runtime: Runtime) -> Sweep | ArchivingSweep:
+    cutoffs = cutoffs_of(runtime.settings, runtime.clock())
+    has_broker = runtime.broker is not None
+    folder = runtime.settings.archive_dir
+    if folder is None:
+        return Sweep(runtime.engine, cutoffs, has_broker=has_broker)
+    return ArchivingSweep(runtime.engine, cutoffs, Target(folder, removes=True), has_broker=has_broker)

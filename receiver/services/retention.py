@@ -16,17 +16,19 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 
 from receiver import metrics
+from receiver.clock import utc_now
 from receiver.config import Settings
+from receiver.domain.batch_pace import BatchPace
 from receiver.domain.jobs import JobState
+from receiver.services.rollup import STREAMS, advance
 from receiver.services.transaction import transact
 from receiver.storage import controls, retention
 from receiver.storage.engine import reading
 
 CONTROL = "retention"
 _MOST_DAYS = 18_000  # for ever: ULIDs know no time before 1970
-_MOST_ROWS, _LEAST_ROWS = 400, 20
-# A batch that takes longer is too large for what the database has to spare just now.
-_LONG_SECONDS = 0.05
+ROWS_OF_AN_INCIDENT = 16  # more or less: so many go in one batch, and seldom does one need two
+_LOOKED_AT = 400
 _PAUSE_SECONDS = 0.005
 
 
@@ -57,22 +59,19 @@ def cutoffs_of(settings: Settings, now: datetime) -> Cutoffs:
 class Sweep:
     """One walk over all that may go. `steps()` yields after each batch; `rows` counts by table what went."""
 
-    def __init__(
-        self, engine: Engine, cutoffs: Cutoffs, *, has_broker: bool, keep: retention.Keep | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, cutoffs: Cutoffs, *, has_broker: bool) -> None:
         self.rows: Counter[str] = Counter()
         self._engine = engine
         self._cutoffs = cutoffs
         self._has_broker = has_broker
-        self._keep = keep
-        self._limit = _MOST_ROWS
-        self._busy = 0.0
+        self._pace = BatchPace()
 
     def steps(self) -> Iterator[float]:
         """Do it all, and yield after each batch for how many seconds to leave the database to others.
 
-        Raises StorageUnavailable, and OSError where rows cannot be archived: what that batch removed is back then.
+        Raises StorageUnavailable.
         """
+        yield from count_first(self._engine)
         yield from self._bodies()
         yield from self._incidents()
         yield from self._alerts()
@@ -86,65 +85,54 @@ class Sweep:
         return self._run(count)
 
     def _run(self, work: Callable[[Connection], Counter[str]]) -> float:
-        """Run one batch; returns the pause after it: twice as long as it took, so that others have most of the time."""
-        began = time.monotonic()
-        removed = transact(self._engine, lambda connection, _: work(connection))
-        took = time.monotonic() - began
-        if took > _LONG_SECONDS:
-            self._limit = max(_LEAST_ROWS, self._limit // 2)
-        elif took < _LONG_SECONDS / 2:
-            self._limit = min(_MOST_ROWS, self._limit + 20)
+        """Run one batch; returns the pause after it."""
+        removed, pause = run_batch(self._engine, self._pace, work)
         self.rows.update(removed)
-        for table, number in removed.items():
-            metrics.PRUNED.labels(table).inc(number)
-        return _PAUSE_SECONDS + 2 * took
+        return pause
 
     def _bodies(self) -> Iterator[float]:
         moment = self._cutoffs.bodies
-        with reading(self._engine) as connection:
-            control = controls.find(connection, CONTROL)
         # All below it are empty already: without this mark every sweep would look at each of them again.
-        after = str(control["value"].get("bodies_through", "")) if control else ""
+        after = bodies_mark(self._engine)
         while True:
             with reading(self._engine) as connection:
-                ids = retention.deliveries_before(connection, after, moment, self._limit)
+                ids = retention.deliveries_before(connection, after, moment, self._pace.rows)
             if not ids:
                 return
             after = ids[-1]
 
             def work(connection: Connection, ids: list[str] = ids) -> int:
-                emptied = retention.empty_bodies(connection, ids, self._keep)
-                controls.put(connection, CONTROL, {"bodies_through": ids[-1]}, "retention", moment)
+                emptied = retention.empty_bodies(connection, ids)
+                set_bodies_mark(connection, ids[-1], moment)
                 return emptied
 
             yield self._batch("bodies", work)
 
     def _incidents(self) -> Iterator[float]:
-        moment = self._cutoffs.incidents
         for status in retention.OVER:
             place = None
             while True:
                 with reading(self._engine) as connection:
-                    place, ids = retention.incidents_before(connection, status, place, moment, self._limit)
-                for incident_id in ids:
-                    yield from self._incident(incident_id)
+                    place, ids = retention.incidents_before(
+                        connection, status, place, self._cutoffs.incidents, self._pace.rows
+                    )
+                while ids:
+                    # One at a time would take a COMMIT for each.
+                    some = max(1, self._pace.rows // ROWS_OF_AN_INCIDENT)
+                    yield from self._remove(ids[:some])
+                    ids = ids[some:]
                 if place is None:
                     break
                 yield _PAUSE_SECONDS
 
-    def _incident(self, incident_id: str) -> Iterator[float]:
+    def _remove(self, ids: list[str]) -> Iterator[float]:
         is_complete = False
         while not is_complete:
 
             def work(connection: Connection) -> Counter[str]:
                 nonlocal is_complete
-                done = retention.remove_incident(
-                    connection,
-                    incident_id,
-                    self._cutoffs.incidents,
-                    self._limit,
-                    has_broker=self._has_broker,
-                    keep=self._keep,
+                done = retention.remove_incidents(
+                    connection, ids, self._cutoffs.incidents, self._pace.rows, has_broker=self._has_broker
                 )
                 is_complete = done.is_complete
                 return done.rows
@@ -155,33 +143,27 @@ class Sweep:
         after: str | None = ""
         while after is not None:
             with reading(self._engine) as connection:
-                after, ids = retention.loose_alerts(connection, after, self._cutoffs.alerts, self._limit)
+                after, ids = retention.loose_alerts(connection, after, self._cutoffs.alerts, self._pace.rows)
             if ids:
-                yield self._batch("grafana_alerts", partial(self._remove_alerts, ids))
+                yield self._batch("grafana_alerts", partial(_remove_alerts, ids))
             else:
                 yield _PAUSE_SECONDS
-
-    def _remove_alerts(self, ids: list[str], connection: Connection) -> int:
-        return retention.remove_alerts(connection, ids, self._keep)
 
     def _deliveries(self) -> Iterator[float]:
         after = ""
         while True:
             with reading(self._engine) as connection:
-                ids = retention.deliveries_before(connection, after, self._cutoffs.alerts, self._limit)
+                ids = retention.deliveries_before(connection, after, self._cutoffs.alerts, self._pace.rows)
             if not ids:
                 return
             after = ids[-1]
-            yield self._batch("deliveries", partial(self._remove_deliveries, ids))
-
-    def _remove_deliveries(self, ids: list[str], connection: Connection) -> int:
-        return retention.remove_deliveries(connection, ids, self._keep)
+            yield self._batch("deliveries", partial(_remove_deliveries, ids))
 
     def _jobs(self) -> Iterator[float]:
         with reading(self._engine) as connection:
             queues = retention.queues(connection)
         for queue in queues:
-            for state in (JobState.DONE, JobState.DEAD, JobState.UNKNOWN):
+            for state in retention.ENDED:
                 yield from self._jobs_of(queue, state)
 
     def _jobs_of(self, queue: str, state: JobState) -> Iterator[float]:
@@ -189,17 +171,57 @@ class Sweep:
         while True:
             with reading(self._engine) as connection:
                 place, ids = retention.finished_jobs(
-                    connection, queue, state, place, self._cutoffs.jobs, self._limit
+                    connection, queue, state, place, self._cutoffs.jobs, self._pace.rows
                 )
             if place is None:
                 return
             if ids:
-                yield self._batch("jobs", partial(self._remove_jobs, ids, state))
+                yield self._batch("jobs", partial(_remove_jobs, ids, state))
             else:
                 yield _PAUSE_SECONDS
 
-    def _remove_jobs(self, ids: list[int], state: JobState, connection: Connection) -> int:
-        return retention.remove_jobs(connection, ids, state, self._keep)
+
+def _remove_alerts(ids: list[str], connection: Connection) -> int:
+    return retention.remove_alerts(connection, ids)
+
+
+def _remove_deliveries(ids: list[str], connection: Connection) -> int:
+    return retention.remove_deliveries(connection, ids)
+
+
+def _remove_jobs(ids: list[int], state: JobState, connection: Connection) -> int:
+    return retention.remove_jobs(connection, ids, state)
+
+
+def count_first(engine: Engine) -> Iterator[float]:
+    """Have the roll-ups count what is stored: reports go on telling of what is removed. Yields pauses, as `steps`."""
+    for stream in STREAMS:
+        while advance(engine, stream, utc_now()):
+            yield _PAUSE_SECONDS
+
+
+def run_batch(
+    engine: Engine, pace: BatchPace, work: Callable[[Connection], Counter[str]]
+) -> tuple[Counter[str], float]:
+    """Run `work` in a transaction; what it removed by table, and for how many seconds to pause after it."""
+    began = time.monotonic()
+    removed = transact(engine, lambda connection, _: work(connection))
+    pause = pace.after(time.monotonic() - began)
+    for table, number in removed.items():
+        metrics.PRUNED.labels(table).inc(number)
+    return removed, pause
+
+
+def bodies_mark(engine: Engine) -> str:
+    """The delivery up to which all bodies are empty that may be."""
+    with reading(engine) as connection:
+        control = controls.find(connection, CONTROL)
+    return str(control["value"].get("bodies_through", "")) if control else ""
+
+
+def set_bodies_mark(connection: Connection, delivery_id: str, moment: datetime) -> None:
+    """Set it."""
+    controls.put(connection, CONTROL, {"bodies_through": delivery_id}, "retention", moment)
 
 
 def prune(engine: Engine, cutoffs: Cutoffs, *, has_broker: bool) -> Counter[str]:
@@ -218,19 +240,19 @@ def survey(engine: Engine, cutoffs: Cutoffs) -> Counter[str]:
     found: Counter[str] = Counter()
     with reading(engine) as connection:
         after = ""
-        while ids := retention.deliveries_before(connection, after, cutoffs.bodies, _MOST_ROWS):
-            found["bodies"] += retention.bodies_of(connection, ids)
+        while ids := retention.deliveries_before(connection, after, cutoffs.bodies, _LOOKED_AT):
+            found["bodies"] += len(retention.bodies_of(connection, ids))
             after = ids[-1]
         last: str | None = ""
         while last is not None:
-            last, loose = retention.loose_alerts(connection, last, cutoffs.alerts, _MOST_ROWS)
+            last, loose = retention.loose_alerts(connection, last, cutoffs.alerts, _LOOKED_AT)
             found["grafana_alerts"] += len(loose)
         for status in retention.OVER:
             place, is_first = None, True
             while is_first or place is not None:
                 is_first = False
                 place, over = retention.incidents_before(
-                    connection, status, place, cutoffs.incidents, _MOST_ROWS
+                    connection, status, place, cutoffs.incidents, _LOOKED_AT
                 )
                 found["incidents"] += len(over)
     return found

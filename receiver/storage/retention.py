@@ -6,14 +6,14 @@ that of two who clean at once only one counts a row as pruned.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Column, Connection, Select, Table, and_, delete, exists, func, or_, select, update
 
 from receiver.domain.incident import OPEN_STATUSES, Status
 from receiver.domain.jobs import JobState
@@ -33,36 +33,35 @@ from receiver.storage.tables import (
     remediation_actions,
 )
 
-# Told of rows before they go, in the transaction in which they go.
-Keep = Callable[[str, Sequence[Mapping[Any, Any]]], None]
 HOLD = "hold:"
 OVER = (Status.RESOLVED.value, Status.CLOSED.value)
+ENDED = (JobState.DONE, JobState.DEAD, JobState.UNKNOWN)
+# What belongs to one incident, beside the approvals of its actions.
+CHILDREN = (grafana_alerts, remediation_actions, notifications, alert_episodes, events)
 _ended_at = func.coalesce(incidents.c.closed_at, incidents.c.resolved_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What one batch did: rows by table, and whether the incident is gone altogether."""
+    """What one batch did: rows by table, and whether the incidents are gone, as far as they may go."""
 
     rows: Counter[str]
     is_complete: bool = True
 
 
-def empty_bodies(connection: Connection, ids: Sequence[str], keep: Keep | None) -> int:
+def empty_bodies(connection: Connection, ids: Sequence[str]) -> int:
     """Empty the bodies of these deliveries; their length stays in body_bytes. Returns how many had one."""
     ids = sorted(set(ids) - _needed(connection, ids))
     full = and_(deliveries.c.delivery_id.in_(ids), deliveries.c.body != b"")
-    if keep:
-        for one in ids:  # one at a time: a body can have 8 MiB
-            _hand_over(connection, keep, deliveries, and_(full, deliveries.c.delivery_id == one))
-    return connection.execute(update(deliveries).where(full).values(body=b"")).rowcount
+    return connection.execute(update(deliveries).where(full).values(body=b"")).rowcount if ids else 0
 
 
-def bodies_of(connection: Connection, ids: Sequence[str]) -> int:
-    """How many of these deliveries have a body that may go."""
+def bodies_of(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Those of these deliveries that have a body which may go."""
     going = sorted(set(ids) - _needed(connection, ids))
     full = and_(deliveries.c.delivery_id.in_(going), deliveries.c.body != b"")
-    return connection.execute(select(func.count()).select_from(deliveries).where(full)).scalar_one()
+    query = select(deliveries.c.delivery_id).where(full).order_by(deliveries.c.delivery_id)
+    return list(connection.execute(query).scalars()) if going else []
 
 
 def _needed(connection: Connection, ids: Sequence[str]) -> set[str]:
@@ -96,30 +95,38 @@ def loose_alerts(
     return (found[-1].alert_id if found else None), loose
 
 
-def remove_alerts(connection: Connection, ids: Sequence[str], keep: Keep | None) -> int:
+def remove_alerts(connection: Connection, ids: Sequence[str]) -> int:
     """Remove these alerts and book them as pruned with their deliveries (I4) and incidents (I3); how many."""
     own = grafana_alerts.c
-    query = select(own.alert_id, own.delivery_id, own.incident_id).where(own.alert_id.in_(ids))
+    if not ids:
+        return 0
+    query = select(own.alert_id, own.delivery_id, own.incident_id).where(own.alert_id.in_(sorted(ids)))
     found = connection.execute(query.order_by(own.alert_id).with_for_update()).all()
     if not found:
         return 0
     going = [one.alert_id for one in found]
-    if keep:
-        _hand_over(connection, keep, grafana_alerts, own.alert_id.in_(going))
     with _life_time_counts(connection):
         connection.execute(delete(grafana_alerts).where(own.alert_id.in_(going)))
     if not is_mysql(connection):  # its trigger has lowered the count: sql/sqlite/triggers.sql
-        for incident_id, number in Counter(one.incident_id for one in found if one.incident_id).items():
+        for number, of_these in _alike(one.incident_id for one in found if one.incident_id):
             values = {
                 "alert_count": incidents.c.alert_count + number,
                 "alerts_pruned": incidents.c.alerts_pruned + number,
             }
-            connection.execute(update(incidents).where(incidents.c.incident_id == incident_id).values(values))
-    for delivery_id, number in sorted(Counter(one.delivery_id for one in found).items()):
+            connection.execute(update(incidents).where(incidents.c.incident_id.in_(of_these)).values(values))
+    for number, of_these in _alike(one.delivery_id for one in found):
         pruned = deliveries.c.alerts_pruned + number
-        mine = deliveries.c.delivery_id == delivery_id
+        mine = deliveries.c.delivery_id.in_(of_these)
         connection.execute(update(deliveries).where(mine).values(alerts_pruned=pruned))
     return len(going)
+
+
+def _alike(ids: Iterable[str]) -> list[tuple[int, list[str]]]:
+    """The ids by how often they come: one statement for each number, instead of one for each id."""
+    by_number: defaultdict[int, list[str]] = defaultdict(list)
+    for one, number in sorted(Counter(ids).items()):
+        by_number[number].append(one)
+    return sorted(by_number.items())
 
 
 def deliveries_before(connection: Connection, after: str, moment: datetime, limit: int) -> list[str]:
@@ -134,15 +141,44 @@ def deliveries_before(connection: Connection, after: str, moment: datetime, limi
     return list(connection.execute(query).scalars())
 
 
-def remove_deliveries(connection: Connection, ids: Sequence[str], keep: Keep | None) -> int:
+def remove_deliveries(connection: Connection, ids: Sequence[str]) -> int:
     """Remove those of these deliveries that have no alert left; how many."""
     alert = exists().where(grafana_alerts.c.delivery_id == deliveries.c.delivery_id)
-    query = select(deliveries.c.delivery_id).where(deliveries.c.delivery_id.in_(ids), ~alert)
-    going = list(connection.execute(query.order_by(deliveries.c.delivery_id)).scalars())
-    if keep:
-        for one in going:
-            _hand_over(connection, keep, deliveries, deliveries.c.delivery_id == one)
-    return _delete(connection, deliveries, deliveries.c.delivery_id, going)
+    query = select(deliveries.c.delivery_id).where(deliveries.c.delivery_id.in_(sorted(ids)), ~alert)
+    going = list(connection.execute(query.order_by(deliveries.c.delivery_id)).scalars()) if ids else []
+    return delete_rows(connection, deliveries, going)
+
+
+def deliveries_going(
+    connection: Connection,
+    ids: Sequence[str],
+    alerts_before: datetime,
+    incidents_before: datetime,
+    *,
+    has_broker: bool,
+) -> list[str]:
+    """Those of these deliveries that go once all alerts and incidents that may go are gone, in their order."""
+    own = grafana_alerts.c
+    query = (
+        select(
+            own.delivery_id, own.incident_id, own.received_at, incidents.c.status, _ended_at.label("ended_at")
+        )
+        .outerjoin(incidents, incidents.c.incident_id == own.incident_id)
+        .where(own.delivery_id.in_(ids))
+    )
+    found = connection.execute(query).all() if ids else []
+    over = {
+        one.incident_id
+        for one in found
+        if one.status in OVER and one.ended_at is not None and one.ended_at < incidents_before
+    }
+    over -= _kept(connection, over, outbox.start_mark(connection) if has_broker else None)
+    staying = {
+        one.delivery_id
+        for one in found
+        if (one.incident_id not in over if one.incident_id else one.received_at >= alerts_before)
+    }
+    return [one for one in ids if one not in staying]
 
 
 def incidents_before(
@@ -160,7 +196,7 @@ def incidents_before(
     if after is not None:
         later = or_(own.opened_at > after[0], own.incident_id > after[1])
         query = query.where(own.opened_at >= after[0], later)
-    found = connection.execute(query).all()
+    found = connection.execute(_along(query, incidents, "idx_incidents_status_opened")).all()
     ended = [one.incident_id for one in found if one.ended_at is not None and one.ended_at < moment]
     place = (found[-1].opened_at, found[-1].incident_id) if found else None
     return place, sorted(set(ended) - _kept(connection, ended))
@@ -186,62 +222,79 @@ def _kept(connection: Connection, ids: Collection[str], mark: int | None = None)
     return kept
 
 
-def remove_incident(
-    connection: Connection,
-    incident_id: str,
-    moment: datetime,
-    limit: int,
-    *,
-    has_broker: bool,
-    keep: Keep | None,
-) -> Removal:
-    """Remove up to `limit` rows of each kind of this incident, and the incident itself once it has none left.
+def lock_over(
+    connection: Connection, ids: Collection[str], moment: datetime, *, has_broker: bool
+) -> list[Mapping[Any, Any]]:
+    """Those of these incidents that were over before `moment` and may go, whole rows, locked.
 
-    It is locked and looked at again first: somebody may hold it by now, or be at it as well.
+    They are looked at again under the lock: somebody may hold one by now, or be at it as well.
     """
-    own = incidents.c
-    query = select(own.incident_id).where(
-        own.incident_id == incident_id, own.status.in_(OVER), _ended_at < moment
+    if not ids:
+        return []
+    query = select(*columns_of(incidents)).where(
+        incidents.c.incident_id.in_(sorted(ids)), incidents.c.status.in_(OVER), _ended_at < moment
     )
     mark = outbox.start_mark(connection) if has_broker else None
-    if connection.execute(query.with_for_update()).first() is None or _kept(connection, [incident_id], mark):
-        return Removal(Counter())
+    found = connection.execute(query.order_by(incidents.c.incident_id).with_for_update()).mappings().all()
+    kept = _kept(connection, [one["incident_id"] for one in found], mark)
+    return [one for one in found if one["incident_id"] not in kept]
+
+
+def remove_incidents(
+    connection: Connection, ids: Sequence[str], moment: datetime, limit: int, *, has_broker: bool
+) -> Removal:
+    """Remove up to `limit` rows of each kind of these incidents, and themselves once they have none left."""
+    going = [one["incident_id"] for one in lock_over(connection, ids, moment, has_broker=has_broker)]
     rows: Counter[str] = Counter()
-    alerts = grafana_alerts.c
-    chosen = (
-        select(alerts.alert_id)
-        .where(alerts.incident_id == incident_id)
-        .order_by(alerts.received_at)
-        .limit(limit)
-    )
-    rows["grafana_alerts"] = remove_alerts(connection, list(connection.execute(chosen).scalars()), keep)
-    actions = list(connection.execute(_of(remediation_actions, incident_id, limit)).scalars())
-    found = connection.execute(select(approvals.c.approval_id).where(approvals.c.action_id.in_(actions)))
-    rows["approvals"] = _remove(connection, approvals, list(found.scalars()), keep)
-    rows["remediation_actions"] = _remove(connection, remediation_actions, actions, keep)
+    if not going:
+        return Removal(rows)
+    rows["grafana_alerts"] = remove_alerts(connection, _keys_of(connection, grafana_alerts, going, limit))
+    actions = _keys_of(connection, remediation_actions, going, limit)
+    found = select(approvals.c.approval_id).where(approvals.c.action_id.in_(actions))
+    if actions:
+        rows["approvals"] = delete_rows(connection, approvals, connection.execute(found).scalars().all())
+    rows["remediation_actions"] = delete_rows(connection, remediation_actions, actions)
     for table in (notifications, alert_episodes, events):
-        ids = list(connection.execute(_of(table, incident_id, limit)).scalars())
-        rows[table.name] = _remove(connection, table, ids, keep)
+        rows[table.name] = delete_rows(connection, table, _keys_of(connection, table, going, limit))
     if any(number >= limit for number in rows.values()):
         return Removal(rows, is_complete=False)
-    rows["incidents"] = _remove(connection, incidents, [incident_id], keep)
+    rows["incidents"] = delete_rows(connection, incidents, going)
     return Removal(rows)
 
 
-def _of(table: Table, incident_id: str, limit: int) -> Any:
+def without_children(connection: Connection, ids: Collection[str]) -> list[str]:
+    """Those of these incidents of which no other row is left."""
+    left = set(ids)
+    for table in CHILDREN:
+        found = select(table.c.incident_id).where(table.c.incident_id.in_(sorted(left))).distinct()
+        if left:
+            left -= set(connection.execute(found).scalars())
+    return sorted(left)
+
+
+def _keys_of(connection: Connection, table: Table, ids: Sequence[str], limit: int) -> list[Any]:
+    key = key_of(table)
+    # In the order of the index on incident_id, of which each stretch is read once.
+    query = select(key).where(table.c.incident_id.in_(ids)).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def delete_rows(connection: Connection, table: Table, keys: Collection[Any]) -> int:
+    """Remove the rows with these primary keys; how many there were."""
+    if not keys:
+        return 0
+    return connection.execute(delete(table).where(key_of(table).in_(sorted(keys)))).rowcount
+
+
+def key_of(table: Table) -> Column[Any]:
+    """The one column of the table's primary key."""
     (key,) = table.primary_key.columns
-    return select(key).where(table.c.incident_id == incident_id).limit(limit)
+    return key
 
 
-def _remove(connection: Connection, table: Table, ids: Sequence[Any], keep: Keep | None) -> int:
-    (key,) = table.primary_key.columns
-    if keep and ids:
-        _hand_over(connection, keep, table, key.in_(ids))
-    return _delete(connection, table, key, ids)
-
-
-def _delete(connection: Connection, table: Table, key: Any, ids: Sequence[Any]) -> int:
-    return connection.execute(delete(table).where(key.in_(sorted(ids)))).rowcount if ids else 0
+def columns_of(table: Table) -> list[Column[Any]]:
+    """All columns but the generated one."""
+    return [column for column in table.c if column.computed is None]
 
 
 def finished_jobs(
@@ -266,7 +319,7 @@ def finished_jobs(
     )
     if after is not None:
         query = query.where(own.run_at >= after[0], or_(own.run_at > after[0], own.job_id > after[1]))
-    found = connection.execute(query).all()
+    found = connection.execute(_along(query, jobs, "idx_jobs_claim")).all()
     place = (found[-1].run_at, found[-1].job_id) if found else None
     if state is JobState.DONE:
         going = [one.job_id for one in found if one.finished_at < moment and one.status not in OPEN_STATUSES]
@@ -275,21 +328,22 @@ def finished_jobs(
     return place, going
 
 
-def remove_jobs(connection: Connection, ids: Sequence[int], state: JobState, keep: Keep | None) -> int:
+def _along(statement: Select[Any], table: Table, index: str) -> Select[Any]:
+    # The optimizer would sooner read and sort the whole table while most of it may go, and do so for each stretch.
+    hint = f"FORCE INDEX ({index})"
+    return statement.with_hint(table, hint, "mysql").with_hint(table, hint, "mariadb")
+
+
+def remove_jobs(connection: Connection, ids: Sequence[int], state: JobState) -> int:
     """Remove those of these jobs that are still in `state`; how many."""
-    query = select(jobs.c.job_id).where(jobs.c.job_id.in_(ids), jobs.c.state == state.value)
-    still = list(connection.execute(query.order_by(jobs.c.job_id).with_for_update()).scalars())
-    return _remove(connection, jobs, still, keep)
+    query = select(jobs.c.job_id).where(jobs.c.job_id.in_(sorted(ids)), jobs.c.state == state.value)
+    still = list(connection.execute(query.order_by(jobs.c.job_id).with_for_update()).scalars()) if ids else []
+    return delete_rows(connection, jobs, still)
 
 
 def queues(connection: Connection) -> list[str]:
     """Every queue that has a job."""
     return sorted(connection.execute(select(jobs.c.queue).distinct()).scalars())
-
-
-def _hand_over(connection: Connection, keep: Keep, table: Table, condition: Any) -> None:
-    columns = [column for column in table.c if column.name != "open_key"]
-    keep(table.name, list(connection.execute(select(*columns).where(condition)).mappings()))
 
 
 @contextmanager

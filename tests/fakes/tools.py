@@ -30,7 +30,12 @@ _KNOWN = {
         "install redis-tools, or set RECEIVER_TEST_REDIS_SERVER to the server's path",
     ),
     "prometheus": (("prometheus",), _FETCH.format("prometheus", "PROMETHEUS")),
+    "mariadb": (("mariadb", "mysql"), _FETCH.format("mariadb-client-core", "MARIADB")),
+    "mariadb-dump": (("mariadb-dump", "mysqldump"), _FETCH.format("mariadb-client", "MARIADB_DUMP")),
+    "haproxy": (("haproxy",), _FETCH.format("haproxy", "HAPROXY")),
 }
+# Galera is a library that MariaDB loads.
+_GALERA = "usr/lib/galera/libgalera_smm.so"
 
 
 class MissingTool(AssertionError):
@@ -72,3 +77,19 @@ def require(name: str) -> Path:
     if found is None:
         raise MissingTool(f"{name} is not on this machine: {_KNOWN[name][1]}")
     return found
+
+
+def require_galera() -> Path:
+    """Galera's library; MissingTool where it is missing. RECEIVER_TEST_GALERA goes before everything else."""
+    given = os.environ.get("RECEIVER_TEST_GALERA")
+    places = [Path(given)] if given else [Path("/") / _GALERA, _DEBIAN / "galera-4" / _GALERA]
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        raise MissingTool(f"{places[-1].name} is not on this machine: " + _FETCH.format("galera-4", "GALERA"))
+    return found
+
+
+def fetched_libraries() -> dict[str, str]:
+    """The environment in which programs that were only unpacked find libraries that were, too."""
+    places = {str(file.parent) for file in _DEBIAN.glob("*/usr/lib/*/*.so.*")}
+    return {"LD_LIBRARY_PATH": os.pathsep.join(sorted(places))} if places else {}

@@ -10,12 +10,14 @@ import pytest
 from sqlalchemy import ColumnElement, Engine, Table, func, select, update
 
 from receiver.clock import utc_now
+from receiver.domain.batch_pace import BatchPace
 from receiver.ids import new_trace_id
 from receiver.runtime import Runtime
 from receiver.services import housekeeping, retention
 from receiver.services.check import check_database
 from receiver.services.holds import hold_incident, release_incident
 from receiver.services.housekeeping import STANDING_JOB
+from receiver.services.incidents import Deed
 from receiver.services.intake import Intake
 from receiver.services.retention import Cutoffs, Sweep, prune, survey
 from receiver.storage import outbox
@@ -69,8 +71,7 @@ def test_what_is_over_goes_and_what_is_open_stays_whole(runtime: Runtime) -> Non
 
 
 def test_the_books_balance_after_every_batch(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_MOST_ROWS", 1)
-    monkeypatch.setattr(retention, "_LEAST_ROWS", 1)
+    monkeypatch.setattr(retention, "BatchPace", lambda: BatchPace(most=1, least=1))
     batches = 0
     life_time = None
     for _ in Sweep(runtime.engine, ALL, has_broker=False).steps():
@@ -107,10 +108,11 @@ def test_a_held_incident_stays_until_it_is_released(runtime: Runtime) -> None:
         over = connection.execute(
             select(incidents.c.incident_id).where(incidents.c.status == "resolved")
         ).scalar_one()
-    assert hold_incident(runtime.engine, over, "the audit", by="ann") == over
+    held = hold_incident(runtime.engine, over, Deed("ann", new_trace_id(), "the audit"))
+    assert held["incident_id"] == over and held["held"]["reason"] == "the audit"
     prune(runtime.engine, ALL, has_broker=False)
     assert count(runtime.engine, grafana_alerts, grafana_alerts.c.incident_id == over) == 3
-    assert release_incident(runtime.engine, over, by="ann")
+    assert release_incident(runtime.engine, over, Deed("ann", new_trace_id()))[0]
     prune(runtime.engine, ALL, has_broker=False)
     assert count(runtime.engine, incidents, incidents.c.incident_id == over) == 0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.domain.incident import OPEN_STATUSES
 from receiver.runtime import Runtime
-from receiver.services import incident_list, incidents
+from receiver.services import holds, incident_list, incidents
 from receiver.services.incidents import Deed
 from receiver.services.remediation import listing
 from receiver.storage.incident_queries import IncidentFilter
@@ -42,7 +42,11 @@ def get_incident(reference: str) -> Any:
     """
     engine = current_parts().runtime.engine
     incident = incident_list.one(engine, reference)
-    return {**incident, "remediation_actions": listing.of_incident(engine, incident["incident_id"])}
+    return {
+        **incident,
+        "held": holds.hold_of(engine, incident["incident_id"]),
+        "remediation_actions": listing.of_incident(engine, incident["incident_id"]),
+    }
 
 
 @blueprint.acts("/<reference>/ack", takes=schemas.DeedBody, answers=schemas.Incident)
@@ -76,6 +80,25 @@ def close_incident(body: Body, reference: str) -> Any:
 def assign_incident(body: Body, reference: str) -> Any:
     """Give an incident an owner, or none"""
     return incidents.assign(current_parts().runtime, reference, deed_of(body), body["owner"])
+
+
+@blueprint.acts("/<reference>/hold", takes=schemas.NoteBody, answers=schemas.Incident)
+def hold_incident(body: Body, reference: str) -> Any:
+    """Hold an incident
+
+    Retention leaves it alone with all that belongs to it, however old, until it is released. The note says why.
+    """
+    return holds.hold_incident(current_parts().runtime.engine, reference, deed_of(body))
+
+
+@blueprint.acts("/<reference>/release", takes=schemas.DeedBody, answers=schemas.Incident)
+def release_incident(body: Body, reference: str) -> Any:
+    """Release an incident
+
+    Retention may remove it when its time comes. One that is not held stays as it is.
+    """
+    _, incident = holds.release_incident(current_parts().runtime.engine, reference, deed_of(body))
+    return incident
 
 
 def deed_of(body: Body) -> Deed:

@@ -93,6 +93,14 @@ class NoteBody(DeedBody):
     note = fields.String(required=True, validate=validate.Length(min=1, max=2000))
 
 
+class Hold(ma.Schema):
+    """Why retention leaves an incident alone."""
+
+    reason = fields.String()
+    by = fields.String()
+    at = Moment()
+
+
 class Incident(ma.Schema):
     """A problem that people handle."""
 
@@ -128,6 +136,13 @@ class Incident(ma.Schema):
         allow_none=True,
         metadata={
             "description": "`pods`, `metrics`, `dependencies`: what diagnoses have found; see docs/diagnostics.md."
+        },
+    )
+    held = fields.Nested(
+        Hold,
+        allow_none=True,
+        metadata={
+            "description": "Only where one incident is asked for, held or released; null: it is not held."
         },
     )
     remediation_actions = fields.List(
