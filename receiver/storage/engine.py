@@ -12,7 +12,7 @@ import msgspec
 import pymysql
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -30,6 +30,8 @@ RETRYABLE_CODES = frozenset(
 # Galera: a brute-force abort while a connection loads a table's triggers.
 _TRIGGER_PARSE_RACE = (1064, "trigger has an error in its body")
 DUPLICATE_CODE = 1062
+_DEADLOCK_CODE = 1213
+_NO_MAJORITY_CODES = frozenset({1047, 1180})
 
 # The hot path writes these values; the session refuses to cut or change them silently.
 _SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -56,7 +58,7 @@ def _mysql_engine(url: URL, pool_size: int) -> Engine:
         f"SET time_zone='+00:00', SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT_SECONDS}, "
         f"SESSION sql_mode='{_SQL_MODE}'"
     )
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
@@ -75,6 +77,19 @@ def _mysql_engine(url: URL, pool_size: int) -> Engine:
             "init_command": setup,
         },
     )
+    event.listen(engine, "handle_error", _drop_if_its_transaction_may_be_open)
+    return engine
+
+
+def _drop_if_its_transaction_may_be_open(context: ExceptionContext) -> None:
+    # A Galera node that loses its majority refuses ROLLBACK as well (1047), and the transaction stays open: whoever
+    # took the connection from the pool next would commit the half of it. Nor may one go on whose COMMIT or ROLLBACK
+    # failed in another way (those have no statement here); only after a deadlock the server has rolled back by itself.
+    args = context.original_exception.args
+    code = args[0] if args else None
+    is_end = context.connection is not None and context.statement is None
+    if code in _NO_MAJORITY_CODES or (is_end and code != _DEADLOCK_CODE):
+        context.is_disconnect = True
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:
@@ -149,5 +164,7 @@ def is_unreachable(error: BaseException) -> bool:
     """Whether the database could not be asked at all, as against having said no."""
     return isinstance(error, sqlalchemy.exc.TimeoutError) or (
         isinstance(error, DBAPIError)
-        and (error.connection_invalidated or error_code(error) in {2003, 2006, 2013, 1040, 1047})
+        and (
+            error.connection_invalidated or error_code(error) in {2003, 2006, 2013, 1040} | _NO_MAJORITY_CODES
+        )
     )

@@ -55,12 +55,12 @@ class MariaDB:
 
     def __init__(self, *, binlog: bool = False, durable: bool = True, place: Path | None = None) -> None:
         self._program = tools.require("mariadbd")
-        self._folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir=place or _scratch()))
+        self._folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir=place or scratch()))
         self.port = free_port()
         self._password = secrets.token_hex(8)
         self._binlog, self._durable = binlog, durable
         try:
-            shutil.copytree(_template(self._program), self._folder / "data")
+            shutil.copytree(template(self._program), self._folder / "data")
             self.start()
         except BaseException:
             self.stop()
@@ -113,18 +113,21 @@ class MariaDB:
         )
         files = self._folder / "files"
         files.mkdir(exist_ok=True)
+        temporary = self._folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         options = [
             f"--datadir={self._folder / 'data'}",
             f"--init-file={grants}",
             f"--port={self.port}",
             "--socket=server.sock",  # in the data directory: absolute paths may be too long for a socket
             f"--pid-file={self._folder / 'pid'}",
+            f"--tmpdir={temporary}",  # not /tmp: a server that starts removes what others have there
             f"--secure-file-priv={files}",  # an empty folder: no statement reads or writes files elsewhere
             f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
             *(["--log-bin=binlog", "--server-id=1", "--sync-binlog=1"] if binlog else []),
         ]
         return Process(
-            [program, *_SETTINGS, *_as_user(), *options], folder=self._folder, name="mariadbd", remove=True
+            [program, *_SETTINGS, *as_user(), *options], folder=self._folder, name="mariadbd", remove=True
         )
 
     def _connect(self) -> pymysql.Connection[pymysql.cursors.Cursor]:
@@ -140,22 +143,24 @@ class MariaDB:
         return True
 
 
-def _scratch() -> Path:
+def scratch() -> Path:
+    """Where servers of the tests may have their folders."""
     tools.SCRATCH.mkdir(parents=True, exist_ok=True)
     return tools.SCRATCH
 
 
-def _as_user() -> list[str]:
+def as_user() -> list[str]:
+    """The option without which the server does not run as root."""
     # The server refuses to run as root unless it is told to.
     return ["--user=root"] if os.geteuid() == 0 else []
 
 
-def _template(program: Path) -> Path:
+def template(program: Path) -> Path:
     """An initialised data directory for this very server, made once and copied from then on."""
     version = subprocess.run([program, "--version"], capture_output=True, check=True).stdout
-    ready = _scratch() / f"mariadb-template-{hashlib.sha256(version).hexdigest()[:12]}"
+    ready = scratch() / f"mariadb-template-{hashlib.sha256(version).hexdigest()[:12]}"
     if not ready.exists():
-        part = Path(tempfile.mkdtemp(prefix="mariadb-part-", dir=_scratch()))
+        part = Path(tempfile.mkdtemp(prefix="mariadb-part-", dir=scratch()))
         _initialise(program, part)
         try:
             part.rename(ready)
@@ -172,7 +177,7 @@ def _initialise(program: Path, data: Path) -> None:
         lines = (share / name).read_text(encoding="utf-8").splitlines()
         statements += [line for line in lines if "@current_hostname" not in line]
     made = subprocess.run(
-        [program, "--no-defaults", *_as_user(), "--bootstrap", f"--datadir={data}", "--skip-log-bin"],
+        [program, "--no-defaults", *as_user(), "--bootstrap", f"--datadir={data}", "--skip-log-bin"],
         input="\n".join([*statements, ""]),
         capture_output=True,
         text=True,

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,13 +20,15 @@ from tests.fakes.ports import free_port
 from tests.fakes.processes import Process, environment
 
 _USER = "receiver"
-_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=40", "shared_buffers=16MB")
+_SMALL = ("fsync=off", "full_page_writes=off", "max_connections=40", "shared_buffers=16MB")
 
 
 class PostgreSQL:
-    """A running server with one database, whose user may do everything there."""
+    """A running server with one database, whose user may do everything there. `settings`: of the server, name=value;
+    those by default are for tests, where nothing has to survive.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = _SMALL) -> None:
         program = tools.require("postgres")
         # In the system's folder for such things: the server does not run as root, and its user must get there.
         self._folder = Path(tempfile.mkdtemp(prefix="receiver-postgresql-"))
@@ -33,16 +36,17 @@ class PostgreSQL:
         self._password = secrets.token_hex(8)
         try:
             data = self._initialise(program)
-            settings = [word for one in _SETTINGS for word in ("-c", one)]
+            options = [word for one in settings for word in ("-c", one)]
             # A socket in the data folder: the default place may not be ours to write to.
             place = ["-D", str(data), "-p", str(self.port), "-c", f"unix_socket_directories={data}"]
             self._process = Process(
-                [*_as_user(), program, *place, "-c", "listen_addresses=127.0.0.1", *settings],
+                [*_as_user(), program, *place, "-c", "listen_addresses=127.0.0.1", *options],
                 folder=self._folder,
                 env=_environment(),
                 name="postgres",
                 remove=True,
             )
+            self.pid = self._process.pid
             self._process.wait_until(self._answers, timeout=60, what="take connections")
         except BaseException:
             self.stop()

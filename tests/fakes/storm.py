@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import threading
 import traceback
@@ -16,19 +17,21 @@ from receiver.services.intake import Intake
 
 
 def blow(
-    database_url: str, bodies: Sequence[bytes], *, processes: int, threads: int, grouped: bool
+    database_url: str | Sequence[str], bodies: Sequence[bytes], *, processes: int, threads: int, grouped: bool
 ) -> list[str]:
     """Store each body once, from `processes` x `threads` writers; returns the errors that surfaced.
 
-    `grouped`: through the process's group commit; otherwise each thread runs its own transactions.
+    With several URLs the processes take them in turn. `grouped`: through the process's group commit; otherwise each
+    thread runs its own transactions.
     """
     context = multiprocessing.get_context("spawn")
     errors: Queue[list[str]] = context.Queue()
     together = context.Barrier(processes)
+    urls = itertools.cycle([database_url] if isinstance(database_url, str) else database_url)
     shares = [bodies[n::processes] for n in range(processes)]
     writers = [
-        context.Process(target=_write, args=(database_url, share, threads, grouped, together, errors))
-        for share in shares
+        context.Process(target=_write, args=(url, share, threads, grouped, together, errors))
+        for share, url in zip(shares, urls, strict=False)
     ]
     for writer in writers:
         writer.start()
