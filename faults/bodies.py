@@ -14,9 +14,9 @@ from faults.secrets import IN_BODIES
 
 KEYS, HOT_KEYS, HOT_SHARE = 60, 4, 0.4
 RESOLVED_SHARE, REDELIVERED_SHARE, DISORDERED_SHARE, MALFORMED_SHARE = 0.30, 0.05, 0.05, 0.01
-MEMBERS = 3  # different alerts of one key
+MEMBERS = 3  # different alerts of one key; at least as many as a request may hold
 REMEDIATED_KEYS = 6  # the rules run an action for these
-_STEP = timedelta(milliseconds=7)
+_STEP = timedelta(microseconds=200)
 _NEVER = "0001-01-01T00:00:00Z"
 _RUBBISH = (
     b"",
@@ -87,16 +87,18 @@ class Senders:
     def _make(self) -> Sent:
         key = self._key()
         count = self._random.randint(1, self.largest_group)
-        alerts = [self._alert(key) for _ in range(count)]
-        return Sent(body_of(alerts), "new", count)
+        if count <= MEMBERS:
+            numbers = [self._random.randrange(MEMBERS) for _ in range(count)]
+        else:  # a large group names each of its alerts once, as Alertmanager's do
+            numbers = self._random.sample(range(self.largest_group), count)
+        return Sent(body_of([self._alert(key, number) for number in numbers]), "new", count)
 
     def _key(self) -> int:
         if self._random.random() < HOT_SHARE:
             return self._random.randrange(min(HOT_KEYS, self.keys))
         return self._random.randrange(self.keys)
 
-    def _alert(self, key: int) -> dict[str, Any]:
-        number = self._random.randrange(MEMBERS)
+    def _alert(self, key: int, number: int) -> dict[str, Any]:
         member = self._members.setdefault((key, number), _Member())
         self._now += _STEP
         resolves = self._random.random() < RESOLVED_SHARE

@@ -23,6 +23,8 @@ PATH = "/api/v1/webhooks/alertmanager"
 # Far over what is promised: whoever is cut off by it has found a fault.
 PATIENCE_SECONDS = 10.0
 ATTEMPTS, PAUSE_SECONDS = 5, 0.5
+# By how much more the pause is, with --easy, after an answer from the spool: so that it can become empty again.
+EASED = 2.0
 
 
 class Sender:
@@ -33,15 +35,16 @@ class Sender:
         self._journal = journal
         self._connection: http.client.HTTPConnection | None = None
 
-    def deliver(self, sent: Sent, stopping: threading.Event) -> None:
-        """Send until it is taken, as a sender with retries does."""
+    def deliver(self, sent: Sent, stopping: threading.Event) -> str:
+        """Send until it is taken, as a sender with retries does; the outcome that it was told, if any."""
         for _ in range(ATTEMPTS):
             request = self.send(sent)
             self._journal.request(request)
             if request.end is End.OK or (request.status or 500) < 500:
-                return
+                return request.outcome
             if stopping.wait(PAUSE_SECONDS):
-                return
+                break
+        return ""
 
     def send(self, sent: Sent) -> Request:
         """Send once."""
@@ -99,13 +102,16 @@ def _end_of(status: int | None, is_sent: bool) -> End:
     return End.FAIL if status < 500 else End.UNKNOWN
 
 
-def _run(sender: Sender, senders: Senders, pause: float, stopping: threading.Event) -> None:
+def _run(
+    sender: Sender, senders: Senders, pause: float, stopping: threading.Event, is_easy: bool = False
+) -> None:
     due = time.monotonic()
     while not stopping.is_set():
-        sender.deliver(senders.next(), stopping)
+        outcome = sender.deliver(senders.next(), stopping)
         # Late is late: what could not be sent in time is not sent in a burst afterwards.
-        due = max(due + pause, time.monotonic() - pause)
-        stopping.wait(max(0.0, due - time.monotonic()))
+        eased = EASED if is_easy and outcome == "spooled" else 1.0
+        due = max(due + pause * eased, time.monotonic())
+        stopping.wait(due - time.monotonic())
     sender.close()
 
 
@@ -116,6 +122,7 @@ def main() -> None:
     parser.add_argument("history")
     parser.add_argument("--rate", type=float, default=60.0, help="requests a second, of all clients together")
     parser.add_argument("--largest-group", type=int, default=4)
+    parser.add_argument("--easy", action="store_true", help="send less while answers come from the spool")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     host, _, port = given.address.partition(":")
@@ -123,7 +130,8 @@ def main() -> None:
     senders, stopping = Senders(seed=given.seed, largest_group=given.largest_group), threading.Event()
     threads = [
         threading.Thread(
-            target=_run, args=(Sender(host, int(port), journal), senders, CLIENTS / given.rate, stopping)
+            target=_run,
+            args=(Sender(host, int(port), journal), senders, CLIENTS / given.rate, stopping, given.easy),
         )
         for _ in range(CLIENTS)
     ]

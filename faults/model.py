@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 
@@ -89,8 +90,12 @@ class Model:
 
 def key_of(labels: dict[str, str]) -> str:
     """The incident key: docs/architecture.md, Words."""
-    parts = (labels["rule_uid"], labels["cluster"], labels["namespace"], labels["service"], "")
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+    return _key(labels["rule_uid"], labels["cluster"], labels["namespace"], labels["service"])
+
+
+@cache
+def _key(*parts: str) -> str:
+    return hashlib.sha256("|".join((*parts, "")).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,37 +120,55 @@ class StoredIncident:
     firing_count: int
 
 
+@dataclass(slots=True)
+class Comparison:
+    """Compares what is stored with what the model makes of it, row by row, in the order in which they were stored."""
+
+    found: list[str] = field(default_factory=list)
+    _model: Model = field(default_factory=Model)
+    _names: dict[str, Incident] = field(default_factory=dict)  # by stored incident
+
+    def add(self, row: StoredAlert, alert: dict[str, Any] | None) -> None:
+        """The next row, and what stands in its delivery's body at its place."""
+        if alert is None:
+            self.found.append(f"alert {row.alert_id}: its delivery's body has no such alert")
+            return
+        disposition, incident = self._model.admit(alert)
+        if disposition != row.disposition:
+            self.found.append(f"alert {row.alert_id}: {row.disposition}, should be {disposition}")
+        if (incident is None) != (row.incident_id is None):
+            self.found.append(f"alert {row.alert_id}: incident {row.incident_id}, should be {incident}")
+        elif incident is not None:
+            incident.name = incident.name or str(row.incident_id)
+            named = self._names.setdefault(incident.name, incident)
+            if (incident.name, named) != (row.incident_id, incident):
+                self.found.append(
+                    f"alert {row.alert_id}: incident {row.incident_id}, should be {incident.name}"
+                )
+        if row.incident_key != key_of(alert["labels"]):
+            self.found.append(f"alert {row.alert_id}: incident key {row.incident_key}")
+
+    def lack(self, delivery_id: str, missing: int) -> None:
+        """So many alerts of a delivery's body have no row."""
+        self.found.append(f"delivery {delivery_id}: {missing} alerts of its body have no row")
+
+    def end(self, stored: Sequence[StoredIncident]) -> list[str]:
+        """Where the stored state is not what the model says; empty when all is as it should be."""
+        return self.found + _compare(self._names, self._model, stored)
+
+
 def differences(
     bodies: dict[str, bytes], rows: Iterable[StoredAlert], stored: Sequence[StoredIncident]
 ) -> list[str]:
-    """Where the stored state is not what the model makes of the stored alerts; empty when all is as it should be.
-
-    `bodies` by delivery. Rows are taken in the order of their ids: those of one incident key are made under its lock.
-    """
-    found: list[str] = []
-    model = Model()
-    names: dict[str, Incident] = {}  # by stored incident
+    """The same for a few alerts at once; `bodies` by delivery. Rows are taken in the order of their ids."""
+    comparison = Comparison()
     alerts = {delivery_id: iter(alerts_of(body)) for delivery_id, body in bodies.items()}
     for row in sorted(rows, key=lambda row: row.alert_id):
-        alert = next(alerts[row.delivery_id], None)
-        if alert is None:
-            found.append(f"alert {row.alert_id}: its delivery's body has no such alert")
-            continue
-        disposition, incident = model.admit(alert)
-        if disposition != row.disposition:
-            found.append(f"alert {row.alert_id}: {row.disposition}, should be {disposition}")
-        if (incident is None) != (row.incident_id is None):
-            found.append(f"alert {row.alert_id}: incident {row.incident_id}, should be {incident}")
-        elif incident is not None:
-            incident.name = incident.name or str(row.incident_id)
-            if (incident.name, names.setdefault(incident.name, incident)) != (row.incident_id, incident):
-                found.append(f"alert {row.alert_id}: incident {row.incident_id}, should be {incident.name}")
-        if row.incident_key != key_of(alert["labels"]):
-            found.append(f"alert {row.alert_id}: incident key {row.incident_key}")
+        comparison.add(row, next(alerts[row.delivery_id], None))
     for delivery_id, left in alerts.items():
         if (missing := len(list(left))) > 0:
-            found.append(f"delivery {delivery_id}: {missing} alerts of its body have no row")
-    return found + _compare(names, model, stored)
+            comparison.lack(delivery_id, missing)
+    return comparison.end(stored)
 
 
 def alerts_of(body: bytes) -> list[dict[str, Any]]:

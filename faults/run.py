@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
@@ -20,6 +19,8 @@ from faults.checks.registry import CHECKS
 from faults.kinds.base import Fault
 from faults.kinds.disks import small_disk
 from faults.stack import Stack
+from faults.verdict import Effort, Verdict
+from faults.waiting import WAITING
 from faults.watch import Meter, Sampler
 from tests.fakes.polling import TimedOut, wait_until
 from tests.fakes.processes import environment
@@ -28,46 +29,8 @@ from tests.fakes.tools import ROOT
 WARM_UP_SECONDS = 3.0
 HEALED_WITHIN_SECONDS = 120.0
 SPOOL_EMPTY_WITHIN_SECONDS = 60.0
-# Why a job may wait all the same: it looks again at its interval, it waits for people or for a newer release.
-_WAITING = r"""
-SELECT job_id, kind, queue, state, attempt, COALESCE(last_error, '') FROM jobs
-WHERE state IN ('ready', 'running')
-  AND idempotency_key NOT LIKE '%\:standing'
-  AND kind <> 'escalate'
-  AND NOT (state = 'ready' AND idempotency_key LIKE '%\:updated%')
-  AND NOT (state = 'ready' AND COALESCE(last_error, '') LIKE 'no handler for this kind%')
-LIMIT 20
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How hard it is tried. `stretch`: how much longer than need be each fault lasts; `rate`: requests a second.
-
-    `is_timed`: whether the checkers count that depend on how busy the machine is with other things.
-    """
-
-    rate: float = 60.0
-    stretch: float = 1.0
-    calm_seconds: float = 5.0
-    largest_group: int = 4
-    is_timed: bool = True
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of one fault. `found`: what each checker that is not content found."""
-
-    fault: Fault
-    seconds: float = 0.0
-    left_out: str = ""
-    found: dict[str, list[str]] = field(default_factory=dict)
-    figures: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def is_good(self) -> bool:
-        """Whether no checker found anything."""
-        return not self.found
+# After as much as is taken, while the database was away now and then.
+SPOOL_EMPTY_AFTER_ALL_SECONDS = 300.0
 
 
 def run(
@@ -79,6 +42,17 @@ def run(
     started = time.monotonic()
     own = folder / fault.name
     shutil.rmtree(own, ignore_errors=True)
+    if fault.by_itself is not None:
+        verdict = fault.by_itself(fault, effort, own)
+    else:
+        verdict = _break_and_check(fault, effort, own, tell)
+    verdict.seconds = round(time.monotonic() - started, 1)
+    if verdict.is_good:
+        shutil.rmtree(own, ignore_errors=True)
+    return verdict
+
+
+def _break_and_check(fault: Fault, effort: Effort, own: Path, tell: Callable[[str], None]) -> Verdict:
     with _stack(fault, own) as stack, Sampler(stack) as sampler:
         evidence = _go_through(fault, effort, stack, sampler, tell)
         verdict = Verdict(fault)
@@ -88,9 +62,6 @@ def run(
                 verdict.found[check.name] = problems
                 (own / f"{check.name}.txt").write_text("\n".join(problems) + "\n")
         verdict.figures = evidence.figures
-    verdict.seconds = round(time.monotonic() - started, 1)
-    if verdict.is_good:
-        shutil.rmtree(own)
     return verdict
 
 
@@ -101,7 +72,7 @@ def _stack(fault: Fault, folder: Path) -> Iterator[Stack]:
         if fault.small_disk:
             disk = parts.enter_context(small_disk(folder.parent / f"{fault.name}.disk", fault.small_disk))
         yield parts.enter_context(
-            Stack(
+            fault.stack(
                 folder,
                 lease_seconds=fault.lease_seconds,
                 cutter=fault.cutter,
@@ -117,7 +88,8 @@ def _go_through(
     fault: Fault, effort: Effort, stack: Stack, sampler: Sampler, tell: Callable[[str], None]
 ) -> Evidence:
     meter, unfinished = Meter(), []
-    with _load(stack, effort):
+    stack.goal = effort.alerts
+    with _load(stack, fault, effort):
         time.sleep(WARM_UP_SECONDS)  # processes have just begun
         stack.note("warm")
         time.sleep(effort.calm_seconds)
@@ -130,24 +102,33 @@ def _go_through(
             unfinished.append(str(failed))
         stack.note("fault.ends")
         meter.look(stack)
-        unfinished += _until(lambda: _spool_depth(stack) == 0, SPOOL_EMPTY_WITHIN_SECONDS, "an empty spool")
-        time.sleep(2)
-        stack.note("fault.settled")
-        time.sleep(effort.calm_seconds)
-    unfinished += _until(lambda: _spool_depth(stack) == 0, SPOOL_EMPTY_WITHIN_SECONDS, "an empty spool")
+        if not fault.is_saturated:
+            unfinished += _until_spool_is_empty(stack, SPOOL_EMPTY_WITHIN_SECONDS)
+            time.sleep(2)
+            stack.note("fault.settled")
+            time.sleep(effort.calm_seconds)
+    unfinished += _until_spool_is_empty(
+        stack, SPOOL_EMPTY_AFTER_ALL_SECONDS if fault.is_saturated else SPOOL_EMPTY_WITHIN_SECONDS
+    )
     healed = time.monotonic()
     if _until(lambda: not _waiting(stack), HEALED_WITHIN_SECONDS, "the end of every job"):
         unfinished += [f"job {row}" for row in _waiting(stack)]
     meter.end(stack)
-    evidence = Evidence.gather(stack, sampler, meter, unfinished, holds_up=fault.holds_up)
+    evidence = Evidence.gather(
+        stack, sampler, meter, unfinished, holds_up=fault.holds_up, is_saturated=fault.is_saturated
+    )
     evidence.figures["healed_seconds"] = round(time.monotonic() - healed, 1)
     return evidence
 
 
 @contextmanager
-def _load(stack: Stack, effort: Effort) -> Iterator[None]:
+def _load(stack: Stack, fault: Fault, effort: Effort) -> Iterator[None]:
     command = [sys.executable, "-m", "faults.load", stack.address, str(stack.folder / "history.jsonl")]
-    options = [f"--rate={effort.rate}", f"--largest-group={effort.largest_group}"]
+    options = [
+        f"--rate={fault.rate or effort.rate}",
+        f"--largest-group={fault.largest_group or effort.largest_group}",
+        *(["--easy"] if fault.is_saturated else []),
+    ]
     process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment(), stdin=subprocess.PIPE)
     try:
         yield
@@ -164,6 +145,10 @@ def _until(holds: Callable[[], bool], seconds: float, what: str) -> list[str]:
     return []
 
 
+def _until_spool_is_empty(stack: Stack, seconds: float) -> list[str]:
+    return _until(lambda: _spool_depth(stack) == 0, seconds, "an empty spool")
+
+
 def _spool_depth(stack: Stack) -> int | None:
     try:
         answer = requests.get(f"http://{stack.address}/health", timeout=5).json()
@@ -177,6 +162,6 @@ def _waiting(stack: Stack) -> list[tuple[object, ...]]:
     time.sleep(0.3)
     try:
         with stack.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(_WAITING))]
+            return [tuple(row) for row in connection.execute(text(WAITING))]
     except SQLAlchemyError as error:
         return [(type(error).__name__,)]

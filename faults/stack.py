@@ -71,6 +71,7 @@ class Stack:
         self.address = f"127.0.0.1:{free_port()}"
         self.processes: dict[str, Process] = {}
         self.ended: list[tuple[str, int]] = []  # those that ended, and their status
+        self.goal = 0  # how many alerts the load is to have had acknowledged, where a fault lasts until then
         self.held: set[str] = set()  # names that are not started again
         self.variables = dict(variables or {})
         self._settings = dict(settings or {})
@@ -96,9 +97,7 @@ class Stack:
 
     def _start(self) -> None:
         self._parts.callback(self.marks.close)
-        self.database = MariaDB(binlog=self.place is not None, place=self.place)
-        self._parts.callback(self.database.stop)
-        self.url = self.database.create_database("receiver")
+        self._start_database()
         self.engine: Engine = create_engine(self.url, pool_size=4)
         self._parts.callback(self.engine.dispose)
         upgrade(self.engine)
@@ -122,6 +121,12 @@ class Stack:
             self.processes[f"worker-{n}"].wait_for_output("worker.started", timeout=60)
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self._supervisor.start()
+
+    def _start_database(self) -> None:
+        """Start what the receiver stores in; `url` is where it is reached, by this suite too."""
+        self.database = MariaDB(binlog=self.place is not None, place=self.place)
+        self._parts.callback(self.database.stop)
+        self.url = self.database.create_database("receiver")
 
     def _given(self, url: str) -> dict[str, str]:
         given = {

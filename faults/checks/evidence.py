@@ -15,7 +15,8 @@ from faults.watch import Meter, Sampler
 class Evidence:
     """`marks` and `told`: entries of the journals. `unfinished`: what waited in vain after healing, in words.
 
-    `holds_up`: requests may have been slow for the fault's own sake between its beginning and its end.
+    `holds_up`: requests may have been slow for the fault's own sake between its beginning and its end; `is_saturated`:
+    always.
     """
 
     stack: Stack
@@ -27,15 +28,23 @@ class Evidence:
     meter: Meter
     unfinished: Sequence[str] = ()
     holds_up: bool = True
+    is_saturated: bool = False
     figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def gather(
-        cls, stack: Stack, sampler: Sampler, meter: Meter, unfinished: Sequence[str], *, holds_up: bool
+        cls,
+        stack: Stack,
+        sampler: Sampler,
+        meter: Meter,
+        unfinished: Sequence[str],
+        *,
+        holds_up: bool,
+        is_saturated: bool = False,
     ) -> Evidence:
-        """Read what was written."""
+        """Read what was written. The largest of each figure that the fault itself noted is among the figures."""
         folder = stack.folder
-        return cls(
+        made = cls(
             stack=stack,
             requests=requests_of(folder / "history.jsonl"),
             marks=list(entries(folder / "marks.jsonl")),
@@ -45,7 +54,13 @@ class Evidence:
             meter=meter,
             unfinished=unfinished,
             holds_up=holds_up,
+            is_saturated=is_saturated,
         )
+        for entry in made.marks:
+            if entry["mark"] == "figure":
+                known = made.figures.get(entry["name"], 0.0)
+                made.figures[entry["name"]] = max(known, entry["value"])
+        return made
 
     def times(self, mark: str) -> list[float]:
         """When these marks were made."""

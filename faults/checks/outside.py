@@ -86,9 +86,6 @@ def _avoidable(evidence: Evidence, name: tuple[str, str, str], entries: list[Map
     taken = [entry for entry in entries if entry["taken"]]
     found = []
     for first, second in pairwise(taken):
-        if evidence.is_in_trouble(first["came"] - 0.2, second["came"]):
-            pause = second["came"] - first["came"]
-            evidence.figures["reclaim_seconds"] = max(evidence.figures.get("reclaim_seconds", 0), pause)
-        elif first["known"]:
+        if first["known"] and not evidence.is_in_trouble(first["came"] - 0.2, second["came"]):
             found.append(f"taken twice without need: {name}")
     return found

@@ -81,7 +81,7 @@ def answers_come_in_time(evidence: Evidence) -> list[str]:
         if one.at > warm and not (evidence.holds_up and begin and end and begin[0] - 0.5 <= one.at <= end[0])
     ]
     found = []
-    if calm:
+    if calm and not evidence.is_saturated:
         p99 = percentile(sorted(calm), 99)
         evidence.figures["p99_ms"] = round(p99 * 1000, 1)
         if p99 > P99_SECONDS:

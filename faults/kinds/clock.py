@@ -10,10 +10,22 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from faults.checks.stored import ORDER_TABLE
+from faults.kinds.database import connect
 from faults.stack import Stack
 from tests.fakes.tools import ROOT
 
 _VARIABLE = "FAULTS_CLOCK"
+# An hour ahead, back again, two minutes behind, and right.
+_SHIFTS = (3600, 0, -120, 0)
+# Ids of alerts rise with the clock of the process that makes them: after a step back they do not tell any more what was
+# stored first. So the database counts, from before the first step.
+_COUNT = (
+    f"CREATE TABLE {ORDER_TABLE.name} (number BIGINT AUTO_INCREMENT PRIMARY KEY,"
+    " connection BIGINT NOT NULL, alert CHAR(26) COLLATE utf8mb4_bin NOT NULL)",
+    f"CREATE TRIGGER faults_order AFTER INSERT ON grafana_alerts FOR EACH ROW"
+    f" INSERT INTO {ORDER_TABLE.name} (connection, alert) VALUES (CONNECTION_ID(), NEW.alert_id)",
+)
 
 
 def variables() -> Mapping[str, str]:
@@ -24,14 +36,14 @@ def variables() -> Mapping[str, str]:
 
 
 def jump(stack: Stack, seconds: float) -> None:
-    """An hour ahead, under load, and it stays so.
-
-    Back again is not done under load: ids of alerts rise with the clock of each process, so after a step back the order
-    of the stored alerts could not be told, and C3 with it.
-    """
-    stack.note("clock", step="+3600 s")
+    """Ahead and back under load, and back once more, to before the beginning."""
+    with connect(stack) as connection, connection.cursor() as cursor:
+        for statement in _COUNT:
+            cursor.execute(statement)
     file = Path(stack.variables[_VARIABLE])
-    part = file.with_suffix(".new")
-    part.write_text("3600")
-    part.replace(file)
-    time.sleep(seconds)
+    for shift in _SHIFTS:
+        stack.note("clock", shift=shift)
+        part = file.with_suffix(".new")
+        part.write_text(str(shift))
+        part.replace(file)
+        time.sleep(seconds / len(_SHIFTS))

@@ -8,12 +8,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from faults.stack import WORKERS, Stack
+from tests.fakes.polling import TimedOut, wait_until
 
+# Beyond the lease: looking for leases that are over, and coming back.
+TAKEN_OVER_WITHIN_SECONDS = 15.0
 _ALL = [f"worker-{number}" for number in range(1, WORKERS + 1)]
 
 
@@ -83,14 +87,54 @@ def _at(hook: Callable[[Callable[[], None] | None], None], after_seconds: float 
         go_on.set()
 
 
-def sleep_through_the_lease(stack: Stack, seconds: float) -> None:
-    """A worker is stopped (SIGSTOP) for longer than its lease, and goes on: its jobs are others' by then."""
+def be_missed(stack: Stack, seconds: float) -> None:
+    """Both are killed while they have jobs in hand; how long until others have taken over the last of these."""
     until = time.monotonic() + seconds
+    while True:
+        pids = [stack.processes[name].pid for name in _ALL]
+        if _at(lambda call: setattr(stack.slack, "on_request", call)):
+            for name in _ALL:
+                stack.kill(name)
+            killed = time.monotonic()
+            limit = stack.lease_seconds + TAKEN_OVER_WITHIN_SECONDS
+            wait_until(lambda pids=pids: not _in_hand(stack, pids), limit, "others that take over the jobs")  # type: ignore[misc]  # a default of a lambda
+            stack.note("figure", name="reclaim_seconds", value=round(time.monotonic() - killed, 1))
+            if time.monotonic() > until:
+                return
+        assert time.monotonic() < until + 30, "no worker had anything in hand"
+
+
+def _in_hand(stack: Stack, pids: list[int]) -> int:
+    """How many jobs belong to these processes, which are dead."""
+    try:
+        with stack.engine.connect() as connection:
+            workers = connection.execute(text("SELECT worker FROM jobs WHERE state = 'running'")).scalars()
+            return sum(int(name.split("-")[-2]) in pids for name in workers if name)
+    except SQLAlchemyError:
+        return 1
+
+
+def sleep_through_the_lease(stack: Stack, seconds: float) -> None:
+    """A worker with a job in hand is stopped (SIGSTOP) beyond its lease, and goes on: what it brings is refused."""
+    until = time.monotonic() + seconds
+    refused = 0
     for name in itertools.cycle(_ALL):
+        process = stack.processes[name]
+        _until_in_hand(stack, process.pid)
         stack.send(name, signal.SIGSTOP)
+        had = _in_hand(stack, [process.pid])
         with stack.trouble(f"{name} sleeps"):
-            time.sleep(stack.lease_seconds + 6)
+            time.sleep(stack.lease_seconds + 3)
+            taken = had and not _in_hand(stack, [process.pid])
             stack.send(name, signal.SIGCONT)
-            time.sleep(2)
+            time.sleep(3)
+        stack.note("slept", process=name, had=had, taken=bool(taken))
+        refused += "lease.lost" in process.output()
         if time.monotonic() > until:
-            return
+            break
+    assert refused, "no worker was refused what it brought after its lease was over"
+
+
+def _until_in_hand(stack: Stack, pid: int) -> None:
+    with suppress(TimedOut):
+        wait_until(lambda: _in_hand(stack, [pid]) > 0, 5)

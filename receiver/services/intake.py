@@ -107,10 +107,13 @@ class Intake:
             credential=credential,
             signature_verified=signature_verified,
         )
-        self._parse(delivery)
+        self.parse(delivery)
         return delivery
 
-    def _parse(self, delivery: Delivery) -> None:
+    def parse(self, delivery: Delivery) -> None:
+        """Find out what the body says, or why nothing can be understood, unless that is known already."""
+        if delivery.parsed is not None or delivery.reason is not None:
+            return
         try:
             delivery.parsed = parse_body(delivery.body, self._runtime.mapping, delivery.received_at)
         except UnintelligibleBody as error:
@@ -139,7 +142,7 @@ class Intake:
         Raises StorageUnavailable, and what the database raises.
         """
         for one in deliveries:
-            self._parse(one)
+            self.parse(one)
         return self.record(deliveries, may_be_stored=True)
 
     def record(self, batch: Sequence[Delivery], *, may_be_stored: bool = False) -> list[Answer]:

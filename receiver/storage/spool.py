@@ -10,8 +10,9 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +22,14 @@ from receiver.errors import SpoolFailed
 
 FILE = "spool.db"
 LOCK = "drain.lock"
+HANDOVER = "handover"
+# So long those who come wait at most for the last of the spool to be stored.
+HANDOVER_SECONDS = 0.5
 # Another process writes; each write is a few milliseconds.
-BUSY_SECONDS = 0.4
+BUSY_SECONDS = 0.35
+# SQLite writes what changes into a log beside its file first, a removal too, and by itself moves it over when that has
+# 4 MB: a small disk is full by then, and nothing can be removed from it any more.
+LOG_PAGES = 100
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -92,13 +99,18 @@ class Spool:
             found = connection.execute("SELECT 1 FROM deliveries WHERE refusal IS NULL LIMIT 1").fetchone()
         return found is None
 
-    def first(self, deliveries: int, body_bytes: int) -> list[Spooled]:
-        """The oldest, in the order of their arrival: so many at most, and so many bytes (but one at least)."""
+    def first(self, deliveries: int, body_bytes: int, after: int = 0) -> list[Spooled]:
+        """The oldest, in the order of their arrival: so many at most, and so many bytes (but one at least).
+
+        `after`: only those with a higher number.
+        """
         found: list[Spooled] = []
         with self._using() as connection:
             rows = connection.execute(
-                f"SELECT number, {_COLUMNS} FROM deliveries WHERE refusal IS NULL ORDER BY number LIMIT ?",  # noqa: S608
-                (deliveries,),
+                # The columns are a constant of ours.
+                f"SELECT number, {_COLUMNS} FROM deliveries WHERE refusal IS NULL AND number > ?"  # noqa: S608  # nosec B608
+                " ORDER BY number LIMIT ?",
+                (after, deliveries),
             )
             for row in rows:
                 body_bytes -= len(row[4])
@@ -147,6 +159,23 @@ class Spool:
                 return
             yield True
 
+    def hand_over(self) -> None:
+        """Ask those who come now to wait a moment: what the spool still holds is being stored."""
+        with suppress(OSError):  # then they do not wait, and come into the spool
+            (self._folder / HANDOVER).touch()
+
+    def end_handover(self) -> None:
+        """They need not wait any more."""
+        with suppress(OSError):
+            (self._folder / HANDOVER).unlink(missing_ok=True)
+
+    def is_handing_over(self) -> bool:
+        """Whether the rest is being stored. Who asked to wait and died is believed for a moment only."""
+        try:
+            return abs(time.time() - (self._folder / HANDOVER).stat().st_mtime) < HANDOVER_SECONDS
+        except OSError:
+            return False
+
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
@@ -158,8 +187,15 @@ class Spool:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
             except (sqlite3.Error, OSError) as error:
+                if _name(error) == "SQLITE_FULL":
+                    self._make_room()
                 # The name of the error only: sqlite3 may quote what was to be written.
                 raise SpoolFailed(f"the spool in {self._folder} cannot be used ({_name(error)})") from None
+
+    def _make_room(self) -> None:
+        """Move what the log holds into the file, so that the next one who comes may write the log from its start."""
+        with suppress(sqlite3.Error):
+            self._connection().execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _connection(self) -> sqlite3.Connection:
         if (
@@ -175,6 +211,7 @@ class Spool:
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         connection.executescript(_SCHEMA)
         _flush(self._folder)
         return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,15 +14,20 @@ from faults.bodies import alert_of, body_of
 from faults.checks.evidence import Evidence
 from faults.checks.outside import actions_run_at_most_once, messages_are_sent_once
 from faults.checks.processes import answers_come_in_time, nothing_grows, nothing_is_given_away
-from faults.checks.stored import every_2xx_is_stored, never_two_open, state_is_what_the_model_says
+from faults.checks.stored import (
+    ORDER_TABLE,
+    every_2xx_is_stored,
+    never_two_open,
+    state_is_what_the_model_says,
+)
 from faults.history import End, Request
-from faults.run import _WAITING
 from faults.secrets import WEBHOOK_TOKEN
+from faults.waiting import WAITING
 from faults.watch import Meter, Use
 from receiver.clock import utc_now
 from receiver.ids import new_trace_id
 from receiver.services.intake import Intake
-from receiver.storage.tables import deliveries, incidents, jobs, notifications
+from receiver.storage.tables import deliveries, events, incidents, jobs, notifications
 
 BODY = body_of([alert_of("svc-1", 0, utc_now())])
 
@@ -53,6 +59,7 @@ def evidence(mysql_engine, make_runtime, tmp_path):
     intake = Intake(make_runtime(mysql_engine))
     answer = intake.accept(intake.read(BODY, trace_id=new_trace_id()))
     sampler: Any = SimpleNamespace(samples=5, twice=set())
+    stack.intake = intake
     return Evidence(
         stack=stack,
         requests=[request(delivery_id=answer.delivery_id)],
@@ -94,6 +101,36 @@ def test_c3_sees_a_wrong_incident(evidence):
     assert state_is_what_the_model_says(evidence)
 
 
+def test_c3_sees_a_change_that_no_event_tells(evidence):
+    change(evidence, delete(events).where(events.c.type == "incident.opened"))
+    assert "0 events of its beginning" in state_is_what_the_model_says(evidence)[0]
+
+
+def test_c3_goes_by_the_databases_count_where_there_is_one(evidence):
+    """Ids of alerts do not tell what came first where the clock stepped back."""
+    intake = evidence.stack.intake
+    later = utc_now() + timedelta(minutes=1)
+    for ends_at in (None, later):
+        intake.accept(intake.read(body_of([alert_of("svc-2", 0, later, ends_at)]), trace_id=new_trace_id()))
+    with evidence.stack.engine.begin() as connection:
+        ids = (
+            connection.execute(text("SELECT alert_id FROM grafana_alerts ORDER BY alert_id")).scalars().all()
+        )
+        name = ORDER_TABLE.name
+        connection.execute(
+            text(f"CREATE TABLE {name} (number INT, connection INT, alert CHAR(26) COLLATE utf8mb4_bin)")
+        )
+    assert state_is_what_the_model_says(evidence) == []
+    order = insert(ORDER_TABLE)
+    change(
+        evidence, *(order.values(number=9 - at, connection=at, alert=alert) for at, alert in enumerate(ids))
+    )
+    assert any("should be" in text for text in state_is_what_the_model_says(evidence))
+    # Of one connection only the ids tell: a transaction inserts first what belongs to an incident.
+    change(evidence, text(f"UPDATE {ORDER_TABLE.name} SET connection = 1"))
+    assert state_is_what_the_model_says(evidence) == []
+
+
 def test_c4_counts_jobs_that_wait_and_no_others(evidence):
     change(evidence, delete(jobs))
     for key, last_error in (
@@ -104,7 +141,7 @@ def test_c4_counts_jobs_that_wait_and_no_others(evidence):
         values = {"queue": "q", "kind": "notify", "payload": {}, "max_attempts": 1, "trace_id": "0" * 32}
         change(evidence, insert(jobs).values(idempotency_key=key, last_error=last_error, **values))
     with evidence.stack.engine.connect() as connection:
-        assert len(connection.execute(text(_WAITING)).all()) == 1
+        assert len(connection.execute(text(WAITING)).all()) == 1
 
 
 def test_c5_sees_a_change_without_an_action(evidence):
@@ -154,6 +191,14 @@ def test_c8_sees_growth(evidence):
     assert "150 MB" in nothing_grows(evidence)[0]
     evidence.meter.after = {1: Use(50, 90)}
     assert "90 descriptors" in nothing_grows(evidence)[0]
+
+
+def test_c9_asks_nothing_of_the_p99_where_as_much_is_sent_as_is_taken(evidence):
+    evidence.requests = [request(seconds=0.3)]
+    evidence.is_saturated = True
+    assert answers_come_in_time(evidence) == []
+    evidence.requests = [request(seconds=1.6)]
+    assert "took 1.60 s" in answers_come_in_time(evidence)[0]
 
 
 def test_c9_sees_what_is_slow_but_not_what_was_killed(evidence):

@@ -10,14 +10,22 @@ from click.testing import CliRunner
 from faults import cli, report
 from faults.checks.registry import CHECKS
 from faults.kinds.registry import FAULTS
-from faults.run import Verdict
+from faults.verdict import Verdict
 
 
 def test_a_missed_goal_is_marked():
-    table = report.table([Verdict(FAULTS[0], figures={"lost": 0}), Verdict(FAULTS[1], figures={"lost": 2})])
-    (line,) = (line for line in table.splitlines() if "deliveries lost" in line)
-    assert " 2 " in line
+    good, bad = {"lost": 0.0, "alerts": 600_000.0}, {"lost": 2.0, "alerts": 400_100.0, "p99_ms": 140.0}
+    table = report.table([Verdict(FAULTS[0], figures=good), Verdict(FAULTS[1], figures=bad)])
+    (line,) = (line for line in table.splitlines() if "alerts lost" in line)
+    assert "2 of 1,000,100" in line
     assert "missed" in line
+    (line,) = (line for line in table.splitlines() if "p99" in line)
+    assert "140" in line and "missed" not in line
+
+
+def test_what_was_not_measured_is_not_in_the_table():
+    table = report.table([Verdict(FAULTS[0], figures={"p99_ms": 20.0})])
+    assert "failover" not in table and "hostile" not in table
 
 
 def test_a_fault_that_was_left_out_is_no_success_in_silence():
@@ -37,6 +45,20 @@ def test_what_a_checker_found_is_told_and_kept(tmp_path):
 def test_names_are_unique_and_listed():
     assert set(Counter(fault.name for fault in FAULTS).values()) == {1}
     assert [check.name for check in CHECKS] == [f"C{number}" for number in range(1, 10)]
+    assert any(fault.is_short for fault in FAULTS)
     listed = CliRunner().invoke(cli.main, ["--list"])
     assert listed.exit_code == 0
     assert all(fault.name in listed.output and fault.title in listed.output for fault in FAULTS)
+
+
+def test_faults_are_chosen_by_name_or_by_pattern():
+    def names(*options: str) -> list[str]:
+        listed = CliRunner().invoke(cli.main, ["--list", *options])
+        assert listed.exit_code == 0, listed.output
+        return [line.split()[0] for line in listed.output.splitlines()]
+
+    assert names("--only", "db-*", "--without", "db-d*", "--without", "db-r*") == [
+        fault.name for fault in FAULTS if fault.name.startswith("db-") and fault.name[3] not in "dr"
+    ]
+    assert names("--short") == [fault.name for fault in FAULTS if fault.is_short]
+    assert CliRunner().invoke(cli.main, ["--list", "--only", "no-such"]).exit_code == 2

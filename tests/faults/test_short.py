@@ -11,8 +11,9 @@ import pytest
 
 from faults.kinds import database, web, workers
 from faults.kinds.base import Fault
-from faults.run import Effort, run
+from faults.run import run
 from faults.stack import Stack
+from faults.verdict import Effort
 
 EFFORT = Effort(rate=40, calm_seconds=1.5, is_timed=False)
 
@@ -32,6 +33,6 @@ def test_nothing_is_lost_or_doubled_while_everything_dies(tmp_path: Path) -> Non
     assert verdict.found == {}
     assert verdict.figures["acknowledged"] > 200
     assert verdict.figures["spooled"] > 0
-    assert verdict.figures["crashes"] > 6
+    assert verdict.figures["crashes"] > 2
     assert verdict.figures["messages"] > 10
     assert verdict.figures["actions"] > 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from receiver.domain.delivery import Delivery, Outcome
 from receiver.errors import SpoolFailed, StorageUnavailable
 from receiver.ids import new_trace_id
 from receiver.runtime import Runtime
+from receiver.services import acceptance
 from receiver.services.acceptance import Acceptance
-from receiver.services.drain import REFUSALS, Drainer
+from receiver.services.drain import LARGEST_BATCH, REFUSALS, Drainer
 from receiver.services.intake import Intake
+from receiver.storage import spool as spools
 from receiver.storage.spool import FILE, Spool
 from receiver.storage.tables import deliveries, grafana_alerts, incidents
 from tests.builders import bodies
@@ -235,3 +238,56 @@ def test_the_same_delivery_may_be_put_in_twice(intake: Away, spool: Spool) -> No
     spool.append([one])
     spool.append([replace(one)])
     assert spool.depth().deliveries == 1
+
+
+def test_the_log_beside_the_spool_stays_small(tmp_path: Path, intake: Away) -> None:
+    spool = Spool(tmp_path / "spool", 10 * MEGABYTE)
+    for _ in range(300):
+        spool.append([delivery(intake, b"x" * 3000)])
+    # Else a small disk is full of it, and what is stored cannot be removed any more.
+    assert (tmp_path / "spool" / f"{FILE}-wal").stat().st_size < MEGABYTE
+
+
+def test_who_comes_while_the_last_of_the_spool_is_stored_waits_for_it_and_goes_on_to_the_database(
+    intake: Away, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (acceptance, spools):  # the machine may be busy
+        monkeypatch.setattr(module, "HANDOVER_SECONDS", 30.0)
+    door = Acceptance(intake, spool, 60.0)
+    # Else a spool into which as much comes as is drained would never be empty again.
+    spool.append([delivery(intake, firing("a")), delivery(intake, firing("b"))])
+    intake.away = False
+    spool.hand_over()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(door.accept, delivery(intake, resolved("a")))
+        assert Drainer(intake, spool).drain() == 2
+        assert answer.result().outcome is Outcome.PROCESSED
+        assert answer.result().as_json()["alerts"] == {"received": 1, "resolved": 1}
+    assert not spool.is_handing_over()
+
+
+def test_nobody_waits_long_for_a_handover_that_comes_to_no_end(
+    intake: Away, spool: Spool, door: Acceptance
+) -> None:
+    spool.append([delivery(intake, firing())])
+    spool.hand_over()
+    asked = intake.asked
+    assert door.accept(delivery(intake, resolved())).outcome is Outcome.SPOOLED
+    assert intake.asked == asked
+    assert not spool.is_handing_over()
+
+
+def test_a_drainer_that_has_caught_up_asks_for_the_handover(intake: Away, spool: Spool) -> None:
+    intake.away = False
+    asked: list[int] = []
+
+    class Watched(Spool):
+        def hand_over(self) -> None:
+            asked.append(self.depth().deliveries)
+            super().hand_over()
+
+    watched = Watched(spool._folder, 10 * MEGABYTE)
+    watched.append([delivery(intake, firing(f"n{number}")) for number in range(LARGEST_BATCH + 5)])
+    assert Drainer(intake, watched).drain() == LARGEST_BATCH + 5
+    assert asked == [5]
+    assert not watched.is_handing_over()
