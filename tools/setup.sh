@@ -56,4 +56,5 @@ is_ready && exit 0
 make_venv
 rm -f "$venv"/.stamp-*
 install
+[ "$extra" != dev ] || ln -sf ../../tools/receiver-bench "$venv/bin/receiver-bench"
 stamp "$extra" >"$venv/.stamp-$extra"

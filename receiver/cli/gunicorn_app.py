@@ -30,7 +30,7 @@ WORKER_TIMEOUT_SECONDS = 30
 # be lost. Connections that wait cost next to nothing.
 KEEPALIVE_SECONDS = 75
 # In memory: a heartbeat file on a slow disk looks like a worker that hangs.
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of the system, and gunicorn makes the file's name
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the system's, and gunicorn makes the file's name  # nosec B108
 _log = event_logger("serve")
 
 

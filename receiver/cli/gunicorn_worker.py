@@ -6,6 +6,7 @@ senders held up everybody. A greenlet that waits, for its sender or for the data
 
 from __future__ import annotations
 
+import gc
 import signal
 import time
 import warnings
@@ -15,18 +16,31 @@ from functools import partial
 from typing import Any
 
 import gevent
-from gevent.monkey import MonkeyPatchWarning
+from gevent.monkey import MonkeyPatchWarning, get_original
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import SHUT_RD, socket
 from gunicorn.workers.ggevent import GeventWorker
 
+from receiver import metrics
+from receiver.cli.overload import is_too_much
 from receiver.cli.paced_socket import PacedSocket
+from receiver.cli.unread_request import TOO_MANY, unread
+from receiver.logs import event_logger
 
 _LOOK_SECONDS = 0.1
 _BEAT_SECONDS = 1.0
 _YIELD_SECONDS = 0.001
 _LONGEST_YIELD_SECONDS = 0.02
+# So many connections in a row behind each of which another one waits tell that they are more than there is to share.
+_QUEUE = 8
+_look = get_original("select", "select")
+# From here on, as a share of the connections that a process serves, nobody keeps one: who has to wait for a place would
+# else wait until those who have one go away, and they need not.
+_CROWDED = 0.75
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
+_log = event_logger("serve")
 
 
 class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -36,6 +50,9 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         super().__init__(*args, **options)
         self._clients: dict[gevent.Greenlet, PacedSocket] = {}
         self._idle: set[PacedSocket] = set()
+        self._servers: list[_FairServer] = []
+        self._lag_seconds = 0.0
+        self._refused = 0
 
     def init_process(self) -> None:
         """Become a process of our own, right after the fork."""
@@ -59,21 +76,36 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def run(self) -> None:
         """Accept and serve; called once the application is loaded."""
-        servers = [
+        servers = self._servers = [
             _FairServer(listener, partial(self.handle, listener), spawn=Pool(self.worker_connections))
             for listener in self.sockets
         ]
+        self._settle_down()
         for server in servers:
             server.start()
         beat = 0.0
         while self.alive:
-            if time.monotonic() >= beat:
+            looked_at = time.monotonic()
+            if looked_at >= beat:
                 self.notify()
-                beat = time.monotonic() + _BEAT_SECONDS
+                self._tell_of_refusals()
+                beat = looked_at + _BEAT_SECONDS
+            if self._is_crowded():
+                self._make_room()
             gevent.sleep(_LOOK_SECONDS)
+            self._lag_seconds = time.monotonic() - looked_at - _LOOK_SECONDS
         for server in servers:
             server.close()
         self._drain(servers)
+
+    def _settle_down(self) -> None:
+        """Nothing of what was loaded, and no setting, changes from here on."""
+        # gunicorn asks for a dozen settings in each request, and each answer takes two calls.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        # Looking through all that was loaded, for garbage that is not there, was a twentieth of the CPU in a storm.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
     def handle(self, listener: socket, client: socket, address: Any) -> None:
         """Serve one connection, request after request, until its end."""
@@ -83,6 +115,17 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             super().handle(listener, paced, address)
         finally:
             del self._clients[me]
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Serve one request."""
+        if is_too_much(len(self._clients) - len(self._idle), self._lag_seconds, req.path):
+            metrics.REFUSALS.labels(str(TOO_MANY.status.value)).inc()
+            self._refused += 1
+            sock.say_last(TOO_MANY.answer())
+            raise StopIteration  # to gunicorn: this connection has had its last answer
+        if self._is_crowded():
+            req.force_close()
+        super().handle_request(listener_name, req, sock, addr)
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
@@ -96,6 +139,32 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             client.refuse_late_head()  # gunicorn then finds no request, and closes
         finally:
             self._idle.discard(client)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that could not be read. What was sent stays out of the answer and out of the log."""
+        found = unread(exc)
+        if found is None or not isinstance(client, PacedSocket):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("Invalid request (%s)", type(exc).__name__)
+        client.say_last(found.answer())
+
+    def _tell_of_refusals(self) -> None:
+        """One line a second, however many there are."""
+        if self._refused:
+            _log.warning(
+                "requests.shed", extra={"requests": self._refused, "lag_seconds": round(self._lag_seconds, 2)}
+            )
+            self._refused = 0
+
+    def _is_crowded(self) -> bool:
+        return any(server.connections >= _CROWDED * server.pool.size for server in self._servers)
+
+    def _make_room(self) -> None:
+        """Close the connections on which nothing has come for a while."""
+        for client in list(self._idle):
+            if client.idle_seconds >= _BEAT_SECONDS:
+                _stop_reading(client)
 
     def _drain(self, servers: list[_FairServer]) -> None:
         """Wait for what is under way, as long as gunicorn allows; connections that only wait are closed now."""
@@ -119,6 +188,10 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
 
     max_accept = 1
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._in_a_row = 0
+
     @property
     def connections(self) -> int:
         """How many it serves now."""
@@ -127,6 +200,9 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
     def do_handle(self, *args: Any) -> None:
         """Serve a connection that was just accepted."""
         super().do_handle(*args)
+        self._in_a_row = self._in_a_row + 1 if self._more_wait() else 0
+        if self._in_a_row > _QUEUE:
+            return  # a flood: there is enough for every process, and a pause would only let them wait
         self.stop_accepting()
         pause = min(_LONGEST_YIELD_SECONDS, _YIELD_SECONDS * self.connections)
         gevent.spawn_later(pause, self._accept_again)
@@ -134,6 +210,9 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
     def _accept_again(self) -> None:
         if self.started:
             self.start_accepting()
+
+    def _more_wait(self) -> bool:
+        return bool(_look([self.socket], [], [], 0)[0])
 
 
 def _stop_reading(client: PacedSocket) -> None:

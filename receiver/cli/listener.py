@@ -40,5 +40,5 @@ def listen(bind: HostPort) -> socket.socket:
 
 def base_url(bind: HostPort) -> str:
     """How a program on this machine reaches a receiver that listens on `bind`."""
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound  # nosec B104
     return f"http://{HostPort(anywhere.get(bind.host, bind.host), bind.port)}"

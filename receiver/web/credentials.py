@@ -11,6 +11,9 @@ from base64 import b64decode
 from collections.abc import Iterable
 from hashlib import sha256
 
+# What may stand around a header's value (RFC 9110, 5.6.3). Python's own idea of blanks has control characters, too.
+OWS = " \t"
+
 
 def digest(secret: bytes) -> bytes:
     """What is compared instead of the secret: always of one length, so that the time tells nothing of the secret's."""
@@ -46,9 +49,9 @@ def _signature(secret: bytes, pieces: tuple[bytes, ...]) -> bytes:
 
 def scheme_and_value(authorization: str) -> tuple[str, bytes]:
     """The scheme, in lower case, and the credential of an `Authorization` header, as the bytes that came."""
-    scheme, _, value = authorization.strip().partition(" ")
+    scheme, _, value = authorization.strip(OWS).partition(" ")
     # WSGI hands header bytes over as Latin-1 text (PEP 3333).
-    return scheme.lower(), value.strip().encode("latin-1", "replace")
+    return scheme.lower(), value.strip(OWS).encode("latin-1", "replace")
 
 
 def basic_pair(value: bytes) -> bytes:

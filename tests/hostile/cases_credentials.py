@@ -1,7 +1,5 @@
 """Hostile credentials. What is refused with 401 is not stored."""
 
-# ruff: noqa: E501 - a table, one case a line
-
 from __future__ import annotations
 
 import base64
@@ -62,8 +60,8 @@ def cases() -> tuple[Case, ...]:
         Case("token in another header", _with(f"X-Token: {TOKEN}"), _REFUSED),
         Case("right token", _with(BEARER), (200,), _BODY),
         Case("scheme in lower case", _with(f"authorization: bearer {TOKEN}"), (200,), _BODY),
-        Case("two authorizations, right and wrong", _with(BEARER, "Authorization: Bearer wrong"), (400, 401)),
-        Case("two authorizations, wrong and right", _with("Authorization: Bearer wrong", BEARER), (400, 401)),
+        Case("two authorizations, right and wrong", _with(BEARER, "Authorization: Bearer wrong"), (401,)),
+        Case("two authorizations, wrong and right", _with("Authorization: Bearer wrong", BEARER), (401,)),
         Case("basic with a colon in the password", _with(_basic(BASIC)), (200,), _BODY),
         Case("basic with the password cut at the colon", _with(_basic(BASIC.rpartition(":")[0])), _REFUSED),
         Case("basic without a colon", _with(_basic("grafana")), _REFUSED),
@@ -84,7 +82,7 @@ def cases() -> tuple[Case, ...]:
         Case("body serialised anew", signed(_BODY, sent=_BODY.replace(b",", b", ")), _REFUSED),
         Case("body with a line end added", signed(_BODY, sent=_BODY + b"\n"), _REFUSED),
         Case("signature without a time", _with(f"{SIGNATURE_HEADER}: {right}"), _REFUSED),
-        Case("signature with an underscored header", _with(f"X_Grafana_Alerting_Signature: {right}", stamp), (400, 401)),
+        Case("signature with an underscored header", _with(f"X_Grafana_Alerting_Signature: {right}", stamp), (401,)),
         Case("time that is no number", _signed_at("now"), _REFUSED),
         Case("negative time", _signed_at(f"-{now}"), _REFUSED),
         Case("time of 5000 digits", _signed_at("1" * 5000), _REFUSED),

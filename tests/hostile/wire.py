@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 TOKEN = "planted-token-new-5dd1"
 OLD_TOKEN = "planted-token-old-0a77"
@@ -91,3 +93,11 @@ def status_of(answer: bytes) -> int:
 def content_of(answer: bytes) -> bytes:
     """The body of the last answer."""
     return answer.rpartition(b"\r\n\r\n")[2]
+
+
+def problem_of(answer: bytes) -> Any:
+    """The problem in an answer; AssertionError where it holds none."""
+    assert b"Content-Type: application/problem+json\r\n" in answer, answer[:300]
+    found = json.loads(content_of(answer))
+    assert found["type"].startswith("/problems/") and found["title"] and found["detail"]
+    return found

@@ -226,3 +226,21 @@ def test_wrong_settings_end_the_server_with_their_names_and_without_a_traceback(
         assert name in told
     assert "s3cret" not in told
     assert "Traceback" not in told
+
+
+def test_an_answer_without_a_body_arrives_before_the_next_request_of_its_connection(receiver):
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)
+    with closing(connection):
+        for _ in range(2):
+            connection.request("HEAD", "/livez")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, b"")
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read()
+
+
+def test_an_answer_without_a_body_arrives_although_the_connection_ends_with_it(receiver):
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)
+    with closing(connection):
+        connection.request("HEAD", "/livez", headers={"Connection": "close"})
+        assert connection.getresponse().status == 200

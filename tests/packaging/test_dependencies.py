@@ -51,7 +51,7 @@ def imported(folder: str) -> set[str]:
     return (
         {name.split(".")[0] for name in names}
         - sys.stdlib_module_names
-        - {"receiver", "tests", "bench", "faults", ""}
+        - {"receiver", "tests", "bench", "faults", "fuzz", ""}
     )
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_declared_that_nobody_needs():
     assert declared - distributions(imported("receiver") | imported("migrations")) == NEEDED_UNSEEN
 
 
-@pytest.mark.parametrize("folder", ["tests", "bench", "faults"])
+@pytest.mark.parametrize("folder", ["tests", "bench", "faults", "fuzz"])
 def test_what_tests_and_bench_import_comes_with_the_dev_extra(folder: str):
     assert distributions(imported(folder)) <= closure([*RUNTIME, *DEV])
 

@@ -12,7 +12,9 @@ from tests.fakes.tools import ROOT
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 FILES = sorted(
-    path for folder in ("receiver", "tests", "bench", "faults") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("receiver", "tests", "bench", "faults", "fuzz")
+    for path in (ROOT / folder).rglob("*.py")
 )
 
 

@@ -29,3 +29,12 @@ class Parser(FlaskParser):
             return msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise InvalidField("body", "must be a JSON object") from None
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
+        """The query. Bytes of it that are no UTF-8 are a mistake of the client's, of which Werkzeug makes none."""
+        try:
+            return super().load_querystring(req, schema)
+        except UnicodeDecodeError:
+            raise InvalidField(
+                "query", "must be UTF-8, with % and two hex digits for what is not ASCII"
+            ) from None
