@@ -33,16 +33,22 @@ class Shape:
 
 
 class Requests:
-    """The requests of one shape: `make(serial)` gives the bytes. `token`: the bearer token that lets the sender in."""
+    """The requests of one shape: `make(serial)` gives the bytes.
 
-    def __init__(self, shape: Shape, *, token: str, now: datetime | None = None) -> None:
+    `token`: the bearer token that lets the sender in, if one is asked for; `path`: where they go.
+    """
+
+    def __init__(
+        self, shape: Shape, *, token: str | None, now: datetime | None = None, path: str = PATH
+    ) -> None:
         body = _body(shape, (now or datetime.now(UTC)) - _FIRING_SINCE)
+        authorization = "" if token is None else f"Authorization: Bearer {token}\r\n"
         head = (
-            f"POST {PATH} HTTP/1.1\r\n"
+            f"POST {path} HTTP/1.1\r\n"
             "Host: receiver.example.internal\r\n"
             "User-Agent: Alertmanager/0.27.0\r\n"
             f"Content-Length: {len(body)}\r\n"
-            f"Authorization: Bearer {token}\r\n"
+            f"{authorization}"
             "Content-Type: application/json\r\n\r\n"
         )
         self.body_bytes = len(body)
@@ -86,7 +92,7 @@ def _alert(shape: Shape, number: int, started: datetime) -> dict[str, Any]:
         "labels": {
             "alertname": "HighRequestLatency",
             "cluster": "prod-eu1",
-            "instance": "10.42.17.130:8443",
+            "instance": f"{_SERIAL}{number:04x}",
             "job": "kubernetes-pods",
             "namespace": "checkout",
             "pod": pod,

@@ -20,6 +20,7 @@ from tests.fakes.mariadb import MariaDB
 # The defaults (96 MB of log) are for small machines: a storm would fill the log, and the server stop to empty it.
 _LIKE_PRODUCTION = {"innodb_buffer_pool_size": 2**30, "innodb_log_file_size": 2**30}
 _TOLD = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog", *_LIKE_PRODUCTION)
+_COUNTED = ("Questions", "Com_commit")
 
 
 class Database(Protocol):
@@ -41,6 +42,9 @@ class Database(Protocol):
 
     def pids(self) -> list[int]:
         """The server's processes; none where there is no server."""
+
+    def counters(self) -> dict[str, int]:
+        """What the server has counted so far, by the names of SHOW GLOBAL STATUS; none where there is no server."""
 
     def stop(self) -> None:
         """End the server, if there is one."""
@@ -75,6 +79,12 @@ class MariaDBServer:
     def pids(self) -> list[int]:
         return [self._pid]
 
+    def counters(self) -> dict[str, int]:
+        with self._administration() as connection:
+            names = ", ".join(f"'{name}'" for name in _COUNTED)
+            rows = connection.exec_driver_sql(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})").all()
+        return {str(name): int(count) for name, count in rows}
+
     def stop(self) -> None:
         self._server.stop()
 
@@ -106,6 +116,9 @@ class SQLiteFiles:
 
     def pids(self) -> list[int]:
         return []  # it runs inside the receiver
+
+    def counters(self) -> dict[str, int]:
+        return {}
 
     def stop(self) -> None:
         pass

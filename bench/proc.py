@@ -42,7 +42,9 @@ def memory_of(pid: int) -> Memory | None:
 
 
 def cpu_seconds_of(pids: Iterable[int]) -> float:
-    """User and system time of these processes so far; of one that is gone, nothing."""
+    """User and system time so far of these processes and of those children of theirs that have ended; of one that is
+    gone, nothing.
+    """
     return sum(_ticks(pid) for pid in pids) / _TICKS
 
 
@@ -54,6 +56,12 @@ def busy_seconds() -> float:
         return 0.0
     user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) for field in fields[:8])
     return (user + nice + system + irq + softirq + steal) / _TICKS
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that this one has started and that still run."""
+    pids = [int(folder.name) for folder in PROC.glob("[0-9]*")]
+    return [pid for pid in pids if (_stat(pid) or ["", "0"])[1] == str(parent)]
 
 
 def group_members(group: int) -> list[int]:
@@ -68,7 +76,7 @@ def group_members(group: int) -> list[int]:
 
 def _ticks(pid: int) -> int:
     fields = _stat(pid)
-    return int(fields[11]) + int(fields[12]) if fields else 0
+    return sum(int(field) for field in fields[11:15])  # utime, stime, cutime, cstime
 
 
 def _stat(pid: int) -> list[str]:

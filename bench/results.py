@@ -17,8 +17,11 @@ from bench.scenarios import Scenario
 from bench.spread import Spread, spread
 
 FOLDER = ROOT / "bench" / "results"
-FORMAT = 1
-FIGURES = ("webhooks_per_second", "alerts_per_second", "p50_ms", "p99_ms")
+FORMAT = 2
+FIGURES = (
+    *("webhooks_per_second", "alerts_per_second", "p50_ms", "p99_ms"),
+    *("receiver_us_per_alert", "database_us_per_alert", "load_us_per_webhook"),
+)
 
 
 @dataclass(slots=True)
@@ -53,9 +56,32 @@ class Line:
             "title": self.scenario.title,
             "database": self.scenario.database,
             **{name: asdict(figure) for name, figure in self.figures().items()},
+            "aims": {name: asdict(aim) for name, aim in self.scenario.aims.items()},
             "cpu_cores": self.cpu_cores(),
             "memory_mb": {name: memory.as_json() for name, memory in self.memory_mb().items()},
             "runs": [run.as_json() for run in self.runs],
+        }
+
+
+@dataclass(slots=True)
+class Beside:
+    """Another product, under the same load in the same series."""
+
+    name: str
+    settings: Mapping[str, str]  # its release and what about it matters for speed
+    lines: Sequence[Line]
+
+    def with_figures(self, ours: Sequence[Line]) -> Beside:
+        """Only what both products have figures of."""
+        known = [line.scenario.name for line in ours if line.runs]
+        lines = [line for line in self.lines if line.runs and line.scenario.name in known]
+        return Beside(self.name, self.settings, lines)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "settings": dict(self.settings),
+            "scenarios": [line.as_json() for line in self.lines],
         }
 
 
@@ -70,7 +96,12 @@ class Results:
     options: Mapping[str, object]
     databases: Mapping[str, Mapping[str, str]]
     lines: Sequence[Line]
+    failures: Sequence[str] = ()  # of what there are no figures, and why
+    took_seconds: Mapping[str, float] = field(
+        default_factory=dict
+    )  # what each thing took, all repetitions together
     measured: Sequence[Measured] = ()
+    beside: Sequence[Beside] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -83,10 +114,18 @@ class Results:
             "databases": {name: dict(settings) for name, settings in self.databases.items()},
             "scenarios": [line.as_json() for line in self.lines],
             "measures": [
-                {"name": one.measure.name, "title": figure.title, "aim": figure.aim, **asdict(values)}
+                {
+                    "name": one.measure.name,
+                    "title": figure.title,
+                    "aim": asdict(figure.aim) if figure.aim else None,
+                    **asdict(values),
+                }
                 for one in self.measured
                 for figure, values in one.figures()
             ],
+            "failures": list(self.failures),
+            "took_seconds": dict(self.took_seconds),
+            "beside": [one.as_json() for one in self.beside],
         }
 
 
@@ -106,9 +145,9 @@ def largest(samples: Iterable[Mapping[str, Memory]]) -> dict[str, Memory]:
     return found
 
 
-def write(results: Results, folder: Path = FOLDER) -> Path:
+def write(results: Results, file: Path | None = None) -> Path:
     """Keep the results; the file's path. A second series of the same commit on the same day replaces the first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{results.started_at:%Y-%m-%d}-{results.commit}.json"
+    file = file or FOLDER / f"{results.started_at:%Y-%m-%d}-{results.commit}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(results.as_json(), indent=2) + "\n", encoding="utf-8")
     return file

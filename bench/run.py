@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from bench.bodies import Requests
 from bench.databases import Database
 from bench.load import Driven, Load
-from bench.proc import Memory, busy_seconds, cpu_seconds_of, memory_of
+from bench.meter import Meter
+from bench.proc import Memory
 from bench.proof import prove
 from bench.scenarios import Scenario
 from bench.spread import percentile
 from bench.subject import Subject
+
+# The parts of cpu_cores that are not the processes under load.
+_AROUND = ("load", "database", "others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,40 @@ class Run:
     p50_ms: float
     p99_ms: float
     slowest_ms: float
-    cpu_cores: dict[
-        str, float
-    ]  # how many cores each part kept busy: load, database, the receiver's processes, others
-    memory_mb: dict[str, Memory]  # of the receiver's processes, after the load
+    # How many cores each part kept busy: load, database, the processes under load one by one, others.
+    cpu_cores: dict[str, float]
+    memory_mb: dict[str, Memory]  # of the processes under load, after it
+    spooled: int = 0  # of all webhooks, those of the warm-up included: what the database did not take in time
+
+    @property
+    def receiver_us_per_alert(self) -> float:
+        """Microseconds of CPU that all processes under load take for each alert."""
+        cores = sum(used for part, used in self.cpu_cores.items() if part not in _AROUND)
+        return round(cores / self.alerts_per_second * 1e6, 1)
+
+    @property
+    def database_us_per_alert(self) -> float:
+        """Microseconds of CPU that the database takes for each alert."""
+        return round(self.cpu_cores.get("database", 0.0) / self.alerts_per_second * 1e6, 1)
+
+    @property
+    def load_us_per_webhook(self) -> float:
+        """Microseconds of CPU that the load itself takes for each webhook."""
+        return round(self.cpu_cores.get("load", 0.0) / self.webhooks_per_second * 1e6, 1)
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
+
+
+class Server(Protocol):
+    """What is under load."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+
+    def pids(self) -> dict[str, int]:
+        """Its processes by what they do."""
 
 
 def run(scenario: Scenario, database: Database, effort: Effort, folder: Path) -> Run:
@@ -58,53 +88,41 @@ def run(scenario: Scenario, database: Database, effort: Effort, folder: Path) ->
     own = Path(tempfile.mkdtemp(prefix=f"{scenario.name}-", dir=folder))
     url = database.create()
     with Subject(url, own, effort.settings) as subject:
-        requests, serials = Requests(scenario.shape, token=subject.token), scenario.serials()
-        # Connections of its own: all processes of the receiver are up when those that count are made.
-        with Load(subject.address, effort.connections) as load:
-            warm_up = load.drive(requests, serials, effort.warm_up_seconds)
-        with Load(subject.address, effort.connections) as load:
-            meter = _Meter(subject, database)
-            driven = load.drive(requests, serials, effort.seconds)
-            used, memory = meter.cpu_cores(), meter.memory()
-    prove(url, scenario.shape, [*warm_up.serials, *driven.serials])
+        requests = Requests(scenario.shape, token=subject.token)
+        done, serials = put_under_load(subject, database.pids(), scenario, requests, effort)
+        done = replace(done, spooled=subject.settle())
+    prove(url, scenario.shape, serials)
     database.drop(url)
     shutil.rmtree(own)
-    return _figures(scenario, driven, used, memory)
+    return done
 
 
-class _Meter:
-    """Measures, from its making on, what the parts take."""
+def put_under_load(
+    server: Server,
+    database: Sequence[int],
+    scenario: Scenario,
+    requests: Requests,
+    effort: Effort,
+    *,
+    status: int = 200,
+) -> tuple[Run, list[int]]:
+    """Warm up and measure; also the serial numbers that were acknowledged, those of the warm-up first.
 
-    def __init__(self, subject: Subject, database: Database) -> None:
-        self._receiver = subject.pids()
-        self._groups = {
-            "load": [os.getpid()],
-            "database": database.pids(),
-            **{name: [pid] for name, pid in self._receiver.items()},
-        }
-        self._started = time.perf_counter()
-        self._before = self._sample()
-
-    def cpu_cores(self) -> dict[str, float]:
-        """How many cores each part has kept busy so far, and `others`: what was none of ours."""
-        elapsed = time.perf_counter() - self._started
-        now = self._sample()
-        used = {name: (now[name] - self._before[name]) / elapsed for name in now}
-        busy = used.pop("busy")
-        return {
-            name: round(cores, 3)
-            for name, cores in (used | {"others": max(0.0, busy - sum(used.values()))}).items()
-        }
-
-    def memory(self) -> dict[str, Memory]:
-        found = {name: memory_of(pid) for name, pid in self._receiver.items()}
-        return {name: memory for name, memory in found.items() if memory is not None}
-
-    def _sample(self) -> dict[str, float]:
-        return {"busy": busy_seconds()} | {name: cpu_seconds_of(pids) for name, pids in self._groups.items()}
+    `database`: its processes; `status`: what the server answers when it has taken a request. Raises LoadFailed.
+    """
+    serials = scenario.serials()
+    # Connections of its own: all processes of the server are up when those that count are made.
+    with Load(server.address, effort.connections, status=status) as load:
+        warm_up = load.drive(requests, serials, effort.warm_up_seconds)
+    with Load(server.address, effort.connections, status=status) as load:
+        meter = Meter(server.pids(), database)
+        driven = load.drive(requests, serials, effort.seconds)
+        done = _figures(scenario, driven, meter)
+    return done, [*warm_up.serials, *driven.serials]
 
 
-def _figures(scenario: Scenario, driven: Driven, used: dict[str, float], memory: dict[str, Memory]) -> Run:
+def _figures(scenario: Scenario, driven: Driven, meter: Meter) -> Run:
+    used, memory = meter.cpu_cores(), meter.memory()
     rate = len(driven.serials) / driven.seconds
     in_order = sorted(driven.latencies)
     return Run(

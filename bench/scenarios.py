@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from bench.aims import Aim, at_least, under
 from bench.bodies import Shape
 
 Serials = Callable[[], Iterator[int]]
@@ -17,14 +18,16 @@ _REPEATS = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One line of the table. `database` names where it runs (databases.py); `by_default`: without being asked for."""
+    """One line of the table. `database` names where it runs (databases.py); `aims`: what its figures should be, by
+    their names in results.py.
+    """
 
     name: str
     title: str
     shape: Shape
     serials: Serials
     database: str = "mariadb"
-    by_default: bool = True
+    aims: Mapping[str, Aim] = field(default_factory=dict)
 
 
 def all_new() -> Iterator[int]:
@@ -41,13 +44,57 @@ def mostly_repeats() -> Iterator[int]:
         yield new
 
 
+def _aims(*, p99_ms: float, **others: Aim) -> Mapping[str, Aim]:
+    return {**others, "p99_ms": under(p99_ms)}
+
+
 SCENARIOS = (
-    Scenario("fresh", "one alert, fresh keys", Shape(), all_new),
-    Scenario("hot", "one alert, one hot key", Shape(fresh_services=False), all_new),
-    Scenario("repeats", "one alert, 80 % repeats over 200 keys", Shape(), mostly_repeats),
-    Scenario("group20", "20 alerts in 5 services", Shape(alerts=20, services=5), all_new),
     Scenario(
-        "group500", "500 alerts in 25 services", Shape(alerts=500, services=25), all_new, by_default=False
+        "fresh",
+        "one alert, fresh keys",
+        Shape(),
+        all_new,
+        aims=_aims(webhooks_per_second=at_least(3000), p99_ms=25),
     ),
-    Scenario("sqlite", "one alert, fresh keys, embedded SQLite", Shape(), all_new, database="sqlite"),
+    Scenario(
+        "hot",
+        "one alert, one hot key",
+        Shape(fresh_services=False),
+        all_new,
+        aims=_aims(webhooks_per_second=at_least(3000), p99_ms=25),
+    ),
+    Scenario(
+        "repeats",
+        "one alert, 80 % repeats over 200 keys",
+        Shape(),
+        mostly_repeats,
+        aims=_aims(webhooks_per_second=at_least(3500), p99_ms=25),
+    ),
+    Scenario(
+        "group20",
+        "20 alerts in 5 services",
+        Shape(alerts=20, services=5),
+        all_new,
+        aims=_aims(alerts_per_second=at_least(20_000), receiver_us_per_alert=under(60), p99_ms=60),
+    ),
+    Scenario(
+        "group500",
+        "500 alerts in 25 services",
+        Shape(alerts=500, services=25),
+        all_new,
+        aims=_aims(alerts_per_second=at_least(25_000), p99_ms=1000),
+    ),
+    Scenario(
+        "sqlite",
+        "one alert, fresh keys, embedded SQLite",
+        Shape(),
+        all_new,
+        database="sqlite",
+        aims=_aims(webhooks_per_second=at_least(1500), p99_ms=50),
+    ),
 )
+
+
+def scenario_named(name: str) -> Scenario:
+    """The scenario of this name. Raises StopIteration for an unknown one."""
+    return next(one for one in SCENARIOS if one.name == name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 
 import pytest
@@ -79,3 +80,61 @@ def test_a_receiver_that_hangs_up_ends_the_run():
 
     with pytest.raises(LoadFailed, match="hung up"):
         drive(answer)
+
+
+def closing(conversation: Conversation) -> None:
+    """One answer on each connection, as servers without keep-alive give it."""
+    conversation.read_request()
+    conversation.send(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+
+def test_a_server_that_closes_after_each_answer_gets_new_connections():
+    driven = drive(closing)
+    assert len(driven.serials) > 3
+    assert sorted(driven.serials) == list(range(1, len(driven.serials) + 1))
+
+
+def answering(conversation: Conversation) -> None:
+    while True:
+        conversation.read_request()
+        conversation.send(OK)
+
+
+@pytest.mark.parametrize("number", [2, 7])
+def test_the_load_ends_with_its_serial_numbers(number):
+    with RawServer(answering) as server, Load(("127.0.0.1", server.port), 3) as load:
+        driven = load.drive(Requests(Shape(), token="t"), iter(range(number)), 30)
+    assert sorted(driven.serials) == list(range(number))
+
+
+def test_another_status_can_be_the_expected_one():
+    def answer(conversation: Conversation) -> None:
+        while True:
+            conversation.read_request()
+            conversation.send(OK.replace(b"200 OK", b"201 CREATED"))
+
+    with RawServer(answer) as server:
+        with Load(("127.0.0.1", server.port), 2, status=201) as load:
+            assert load.drive(Requests(Shape(), token="t"), itertools.count(1), 0.05).serials
+        with Load(("127.0.0.1", server.port), 2) as load, pytest.raises(LoadFailed, match="expected 200"):
+            load.drive(Requests(Shape(), token="t"), itertools.count(1), 0.05)
+
+
+def test_a_paced_load_sends_as_many_as_it_was_told_to():
+    with RawServer(answering) as server, Load(("127.0.0.1", server.port), 3) as load:
+        driven = load.drive_paced(Requests(Shape(), token="t"), itertools.count(1), 0.5, 100)
+    assert sorted(driven.serials) == list(range(1, 51))
+    assert len(driven.latencies) == len(driven.answered_at) == 50
+    assert driven.seconds >= 0.49
+
+
+def test_a_request_that_waits_for_a_connection_counts_with_its_wait():
+    def answer(conversation: Conversation) -> None:
+        while True:
+            conversation.read_request()
+            time.sleep(0.05)
+            conversation.send(OK)
+
+    with RawServer(answer) as server, Load(("127.0.0.1", server.port), 1) as load:
+        driven = load.drive_paced(Requests(Shape(), token="t"), itertools.count(1), 0.1, 100)
+    assert max(driven.latencies) > 9 * 0.05e9 - 0.1e9  # the tenth waited for nine others

@@ -45,4 +45,11 @@ def test_a_setting_that_is_none_is_named(text):
 
 def test_what_is_asked_for_runs_in_the_order_of_the_table():
     assert [one.name for one in cli.chosen(("sqlite", "fresh"))] == ["fresh", "sqlite"]
-    assert "group500" not in [one.name for one in cli.chosen(())]
+    assert cli.chosen(()) == list(SCENARIOS)
+    assert [one.name for one in cli.chosen(("fresh", "hot"), ("hot",))] == ["fresh"]
+
+
+def test_another_product_runs_beside_it_only_when_asked_for():
+    assert cli.rivals({}) == {}
+    assert cli.rivals({"RECEIVER_BENCH_ALERTA": "0"}) == {}
+    assert list(cli.rivals({"RECEIVER_BENCH_ALERTA": "1"})) == ["alerta"]
