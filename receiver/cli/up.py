@@ -27,7 +27,7 @@ _SPARE_SECONDS = 5
 
 @click.command("up", short_help="Run everything: upgrade, receiver and worker.")
 def command() -> None:
-    """Upgrade the database, then run the receiver and one worker until Ctrl-C or SIGTERM.
+    """Upgrade the database, then run the receiver and a worker until Ctrl-C or SIGTERM.
 
     What needs one machine needs only this. A process that dies is started again; one that keeps dying ends all with
     its status. A second Ctrl-C does not wait for work that is under way. Without a terminal, SIGHUP reads the rules
@@ -45,13 +45,20 @@ def command() -> None:
     supervisor = Supervisor(
         [
             Child("receiver", ["serve", "--listener", str(descriptor)], [descriptor], hurry=signal.SIGQUIT),
-            Child("worker", ["worker", "--supervised"]),
+            *_workers(settings.worker_processes),
         ],
         drain_seconds=max(GRACEFUL_SECONDS, settings.worker_drain_seconds) + _SPARE_SECONDS,
         before_stop=listener.close,
     )
     threading.Thread(target=_announce, args=(settings, url), name="announce", daemon=True).start()
     supervisor.run()
+
+
+def _workers(count: int) -> list[Child]:
+    return [
+        Child(f"worker {number}" if number > 1 else "worker", ["worker", "--supervised"])
+        for number in range(1, count + 1)
+    ]
 
 
 def _upgrade(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from receiver.httpclient.response import (
     read_text,
     retry_after,
 )
+from receiver.httpclient.stock import Place, Stock
 from receiver.httpclient.transport import transport_failure
 
 USER_AGENT = f"alert-receiver/{__version__}"
@@ -42,11 +44,22 @@ def encode(payload: Any) -> bytes:
     return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode(errors="replace")
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request as the session takes it (`options`), and how its answer is read."""
+
+    method: str
+    url: str
+    options: Mapping[str, Any]
+    private: tuple[str, ...]
+    largest_body_bytes: int
+
+
 class HttpClient:
     """Sends requests. One object serves all threads.
 
-    Each request has a connection of its own: messages are few, and a kept connection that the other side has closed
-    meanwhile looks like one that was cut after sending, when nobody can tell whether the message arrived.
+    Each request has a connection of its own, unless the client is a `keeping` one: a connection that the other side
+    closes while it is used looks like one that was cut after sending, when nobody can tell whether the request arrived.
 
     `connect_timeout_seconds` bounds the connection to each address of the host, `read_timeout_seconds` each silence
     of the other side, `total_timeout_seconds` everything together, but for the look-up of the host's name, which has
@@ -70,6 +83,7 @@ class HttpClient:
             "Connection": "close",
         }
         self._clock = clock
+        self._stock: Stock | None = None
         self._guard: AddressGuard | None = None
         self._authority: Path | None = None
         self._certificate: tuple[str, str] | None = None
@@ -79,12 +93,23 @@ class HttpClient:
         """Seconds to connect, to read, and altogether."""
         return (*self._timeouts, self._total_seconds)
 
+    def keeping(self) -> Self:
+        """A client like this one that uses a connection again which another request has left open a moment ago.
+
+        For many messages to one place. If the other side turns out to have closed it before it got anything of the
+        request, the request goes over a new one; whenever that is not certain, the outcome is unknown as ever.
+        """
+        client = copy.copy(self)
+        client._headers = self._headers | {"Connection": "keep-alive"}
+        client._stock = Stock()
+        return client
+
     def guarded(self, guard: AddressGuard) -> Self:
         """A client like this one for addresses that users give: it connects only where `guard` lets it.
 
         It goes through no proxy, which would look the name up again, and connect wherever that leads.
         """
-        client = copy.copy(self)
+        client = self._like_this()
         client._guard = guard
         return client
 
@@ -93,9 +118,16 @@ class HttpClient:
 
         `certificate`: the files of our own certificate and its key, where the server asks for one.
         """
-        client = copy.copy(self)
+        client = self._like_this()
         client._authority = authority
         client._certificate = (str(certificate[0]), str(certificate[1])) if certificate else None
+        return client
+
+    def _like_this(self) -> Self:
+        client = copy.copy(self)
+        client._stock = (
+            None if self._stock is None else Stock()
+        )  # connections that others may use were checked otherwise
         return client
 
     def post_json(
@@ -173,39 +205,64 @@ class HttpClient:
         private: tuple[str, ...],
         largest_body_bytes: int,
     ) -> Response | DeliveryFailed:
-        direct = self._guard is not None or is_loopback(_host(url))
-        with Deadline(self._total_seconds, self._guard) as deadline, Session() as session:
-            try:
-                answer = session.request(
-                    method,
-                    url,
-                    data=body,
-                    headers=headers,
-                    auth=_auth(url),
-                    timeout=self._timeouts,
-                    proxies=dict(_NO_PROXY) if direct else None,
-                    verify=str(self._authority) if self._authority else None,
-                    cert=self._certificate,
-                    allow_redirects=False,
-                    stream=True,
-                )
-                return self._response(answer, deadline, private, largest_body_bytes)
-            except AddressRefused as refused:
-                return DeliveryFailed(refused.reason, permanent=True)
-            # RequestException is an OSError; a ValueError is an address that cannot be taken apart.
-            except (OSError, HTTPError, ValueError) as error:
-                return transport_failure(error, deadline, self._timeouts)
+        place = _place(url)
+        direct = self._guard is not None or is_loopback(place[1])
+        request = _Request(
+            method,
+            url,
+            {
+                "data": body,
+                "headers": headers,
+                "timeout": self._timeouts,
+                "proxies": dict(_NO_PROXY) if direct else None,
+                "verify": str(self._authority) if self._authority else None,
+                "cert": self._certificate,
+                "allow_redirects": False,
+                "stream": True,
+            },
+            private,
+            largest_body_bytes,
+        )
+        kept = self._stock.take(place) if self._stock else None
+        with Deadline(self._total_seconds, self._guard) as deadline:
+            outcome = self._exchange(request, kept, place, deadline) if kept else None
+            if outcome is None:
+                outcome = self._exchange(request, Session(), place, deadline)
+        assert outcome is not None, "only over a kept connection can a request be in vain"
+        return outcome
+
+    def _exchange(
+        self, request: _Request, session: Session, place: Place, deadline: Deadline
+    ) -> Response | DeliveryFailed | None:
+        """Send and read; None if nobody has seen the request, so that it can go over another connection."""
+        try:
+            answer = session.request(request.method, request.url, auth=_auth(request.url), **request.options)
+            response = self._response(answer, deadline, request)
+        except AddressRefused as refused:
+            session.close()
+            return DeliveryFailed(refused.reason, permanent=True)
+        # RequestException is an OSError; a ValueError is an address that cannot be taken apart.
+        except (OSError, HTTPError, ValueError) as error:
+            session.close()
+            if deadline.is_in_vain:
+                deadline.begin_again()
+                return None
+            return transport_failure(error, deadline, self._timeouts)
+        if self._stock and answer.raw.closed and isinstance(response, Response):
+            self._stock.give_back(place, session)
+        else:
+            session.close()
+        return response
 
     def _response(
         self,
         answer: requests.Response,
         deadline: Deadline,
-        private: tuple[str, ...],
-        largest_body_bytes: int,
+        request: _Request,
     ) -> Response | DeliveryFailed:
-        text, whole = read_text(answer, largest_body_bytes)
+        text, whole = read_text(answer, request.largest_body_bytes)
         wait = retry_after(answer.headers.get("Retry-After", ""), self._clock())
-        response = Response(answer.status_code, answer.headers, text, wait, private)
+        response = Response(answer.status_code, answer.headers, text, wait, request.private)
         if response.is_success and (deadline.expired or not whole):
             what = f"was not complete within {deadline.seconds:g} s" if deadline.expired else "broke off"
             reason = f"HTTP {response.status}, but the answer {what}"
@@ -219,8 +276,9 @@ def _auth(url: str) -> HTTPBasicAuth | Callable[[requests.PreparedRequest], requ
     return HTTPBasicAuth(user, password) if user or password else lambda request: request
 
 
-def _host(url: str) -> str:
+def _place(url: str) -> Place:
     try:
-        return urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port
     except ValueError:  # such an address is never asked
-        return ""
+        return "", "", None

@@ -15,6 +15,8 @@ _INVISIBLE = re.compile(
     "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+# A text of these only, without a blank at either end, is clean as it is; most are.
+_CLEAN = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 _UNFIT_FOR_A_LINK = re.compile(r"[\s<>\"\\]")
 
 LONGEST_LINK = 2000
@@ -22,6 +24,8 @@ LONGEST_LINK = 2000
 
 def clean(text: str) -> str:
     """`text` without invisible characters; lines end in a single newline, and not more than one of them is empty."""
+    if _CLEAN.fullmatch(text):
+        return text
     text = _INVISIBLE.sub("", _LINE_BREAK.sub("\n", text)).replace("\t", " ")
     # Split, not matched: a pattern for spaces before a line's end takes quadratic time on a text of spaces.
     text = "\n".join(part.rstrip(" ") for part in text.split("\n"))

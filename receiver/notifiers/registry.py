@@ -77,7 +77,7 @@ def build_notifiers(
 class _Builder:
     def __init__(self, settings: ChannelSettings, http: HttpClient, smtp: SmtpClient) -> None:
         self._settings = settings
-        self._http = http
+        self._http = http.keeping()  # in a storm one message follows the other
         self._smtp = smtp
         self._texts = Texts(settings.templates_dir)
         self._texts.log_mistakes()

@@ -30,6 +30,8 @@ def unescape(text: str) -> str:
 
 def size(text: str) -> int:
     """The length as Slack may count it at worst: in UTF-16 units, where an emoji is two."""
+    if text.isascii() or max(text) <= "\uffff":
+        return len(text)
     return len(text) + sum(c > "\uffff" for c in text)
 
 

@@ -97,7 +97,7 @@ class BundleSender:
         channel, key = job.payload["channel"], job.payload["bundle"]
         with reading(self._runtime.engine) as connection:
             found = bundles.members(connection, channel, key, job.payload["since"])
-            said = bundles.said(connection, channel, [one["incident_id"] for one in found])
+            said = notifications.said_of(connection, [one["incident_id"] for one in found], channel)
             if job.payload["template"] == Template.OPENED:
                 moot = [one for one in found if not is_open(one["status"])]
                 return _Contents([one for one in found if one not in moot], moot, must_wait=False)
@@ -118,7 +118,7 @@ class BundleSender:
         self._end(connection, contents.told, NotificationState.BUNDLED, receipt.detail or "sent")
         jobs.insert_once(connection, self._follow_ups(connection, job, contents.told))
         bundles.lock_incidents(connection, ids)
-        bundles.mark_notified(connection, ids, self._runtime.clock())
+        notifications.mark_all_notified(connection, ids, self._runtime.clock())
         reference = receipt.provider_ref
         delivered = self._events(EventType.NOTIFICATION_DELIVERED, job, contents.told, provider_ref=reference)
         events.insert_many(connection, delivered)

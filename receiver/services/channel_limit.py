@@ -7,6 +7,7 @@ of workers together keep the limit, and a message that is put into a bundle is r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
@@ -19,6 +20,7 @@ from receiver.domain.severity import Priority
 from receiver.runtime import Runtime
 from receiver.services.transaction import transact
 from receiver.storage import bundles, channel_pace, database_clock, jobs, leases, notifications
+from receiver.storage.notifications import MessageEnd
 
 BUNDLE_PAUSE_SECONDS = 2.0
 
@@ -103,17 +105,9 @@ def _bundle(
     if passage.opens:
         since = bundles.members_since(connection)
         jobs.insert_many(connection, [_job(job, announcement, passage, since)])
-    notifications.record(
-        connection,
-        job,
-        announcement,
-        NotificationState.BUNDLED,
-        severity=incident["severity"],
-        alert_count=incident["alert_count"],
-        at=runtime.clock(),
-        detail="waits for its bundle",
-        provider_ref=passage.key,
-    )
+    state, detail = NotificationState.BUNDLED, "waits for its bundle"
+    end = _end(job, announcement, incident, runtime.clock(), state, detail, passage.key)
+    notifications.record(connection, end)
 
 
 def _drop(
@@ -126,16 +120,20 @@ def _drop(
     why = "it was over before its bundle was sent"
     at = runtime.clock()
     bundles.leave(connection, incident["incident_id"], announcement.channel, why, at)
-    notifications.record(
-        connection,
-        job,
-        announcement,
-        NotificationState.SUPERSEDED,
-        severity=incident["severity"],
-        alert_count=incident["alert_count"],
-        at=at,
-        detail=why,
-    )
+    notifications.record(connection, _end(job, announcement, incident, at, NotificationState.SUPERSEDED, why))
+
+
+def _end(
+    job: ClaimedJob,
+    announcement: Announcement,
+    incident: RowMapping,
+    at: datetime,
+    state: NotificationState,
+    detail: str,
+    provider_ref: str = "",
+) -> MessageEnd:
+    severity, alert_count = incident["severity"], incident["alert_count"]
+    return MessageEnd(job, announcement, state, severity, alert_count, at, detail, provider_ref)
 
 
 def _job(job: ClaimedJob, announcement: Announcement, passage: Passage, since: int) -> JobRequest:

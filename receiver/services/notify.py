@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -18,18 +19,17 @@ from receiver.domain.announcement import (
     Said,
     Situation,
     Step,
-    follow_up,
     job_key,
     message_keys,
     plan,
     waits_for_the_beginning,
     waits_for_those_under_way,
 )
-from receiver.domain.announcement_request import Ask, told
+from receiver.domain.announcement_request import Ask
 from receiver.domain.channel_pace import Way
-from receiver.domain.events import Event, EventType
+from receiver.domain.events import EventType
 from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
-from receiver.domain.notification import NotificationState, Receipt, Template
+from receiver.domain.notification import NotificationState, Template
 from receiver.errors import DeliveryFailed, LeaseLost
 from receiver.notifiers.base import Notifier
 from receiver.runtime import Runtime
@@ -37,13 +37,20 @@ from receiver.services import message_content
 from receiver.services.bundle import BundleSender
 from receiver.services.channel_limit import pass_on
 from receiver.services.effects import tell
-from receiver.services.job_handler import Completion
+from receiver.services.job_handler import Attempt, Completion
+from receiver.services.message_end import (
+    PREDECESSOR_PAUSE_SECONDS,
+    Ended,
+    FirstEnded,
+    ask_for_next,
+    can_share,
+    event_of,
+    interval,
+)
 from receiver.services.subjects import subject_of_row
-from receiver.storage import events, incident_changes, jobs, notifications
+from receiver.storage import incident_changes, notifications
 from receiver.storage.engine import reading
-
-ACTOR = "worker"
-PREDECESSOR_PAUSE_SECONDS = 2.0
+from receiver.storage.notifications import MessageEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,11 @@ class _Subject:
             action_state=self.action["state"] if self.action else "",
         )
 
+    def has_heard_of(self, announcement: Announcement) -> bool:
+        """Whether an end of this very message is recorded. As it is to be sent all the same, that was its death."""
+        occasion = announcement.template, announcement.sequence
+        return any((one.template, one.sequence) == occasion for one in self.said)
+
 
 class NotifyHandler:
     """Sends what jobs of kind `notify` ask for."""
@@ -81,10 +93,25 @@ class NotifyHandler:
 
         Raises DeliveryFailed.
         """
-        if BundleSender.owns(job):
-            return self._bundles.run(job)
-        ask = Ask.from_payload(job.payload)
-        subject = self._read(job, ask)
+        (tell_it,) = self.prepare([job])
+        return tell_it()
+
+    def prepare(self, batch: Sequence[ClaimedJob]) -> Sequence[Attempt]:
+        """What `run` does, with the incidents of all these jobs read together: what it finds is for sending soon.
+
+        What has been said of an incident on this very occasion cannot change meanwhile: only who holds the job's lease
+        writes that.
+        """
+        asks = {job.job_id: Ask.from_payload(job.payload) for job in batch if not BundleSender.owns(job)}
+        subjects = self._read([(job, asks[job.job_id]) for job in batch if job.job_id in asks])
+        return [
+            partial(self._tell, job, asks[job.job_id], subjects.get(job.job_id))
+            if job.job_id in asks
+            else partial(self._bundles.run, job)
+            for job in batch
+        ]
+
+    def _tell(self, job: ClaimedJob, ask: Ask, subject: _Subject | None) -> Completion:
         if subject is None:
             return Completion(Outcome(Verdict.DONE, "its incident does not exist any more"))
         if subject.must_wait_for_another:
@@ -94,9 +121,10 @@ class NotifyHandler:
             case Step.SKIP:
                 return Completion(Outcome(Verdict.DONE, planned.reason))
             case Step.WAIT:
-                return Completion(Outcome(Verdict.WAIT, planned.reason, self._interval(ask.announcement)))
+                pause = interval(self._runtime, ask.announcement)
+                return Completion(Outcome(Verdict.WAIT, planned.reason, pause))
             case Step.SUPERSEDE:
-                return self._supersede(job, ask.announcement, subject, planned)
+                return self._supersede(job, ask, subject, planned)
             case Step.SEND:
                 return self._pass_on(job, ask, subject, planned)
 
@@ -110,53 +138,43 @@ class NotifyHandler:
         incident = incident_changes.find_and_lock(connection, job.incident_id)
         if incident is None:
             return
-        notifications.record(
-            connection,
-            job,
-            announcement,
-            NotificationState.DEAD,
-            severity=incident["severity"],
-            alert_count=incident["alert_count"],
-            at=self._runtime.clock(),
-            detail=reason,
-        )
+        severity, alert_count, at = incident["severity"], incident["alert_count"], self._runtime.clock()
+        end = MessageEnd(job, announcement, NotificationState.DEAD, severity, alert_count, at, reason)
+        notifications.record(connection, end)
         if announcement.template in (Template.ACTION_FAILED, Template.REMINDER):
-            self._follow_up(connection, job, ask)  # the channel may be well again by then
-        failed = self._event(EventType.NOTIFICATION_FAILED, job, announcement, reason=reason)
+            ask_for_next(connection, self._runtime, job, ask)  # the channel may be well again by then
+        failed = event_of(EventType.NOTIFICATION_FAILED, job, announcement, at, reason=reason)
         # Rules may have it told elsewhere.
         tell(connection, self._runtime, [failed], lambda event: subject_of_row(event, incident))
         metrics.NOTIFICATIONS.labels(announcement.channel, NotificationState.DEAD.value).inc()
 
-    def _read(self, job: ClaimedJob, ask: Ask) -> _Subject | None:
-        if job.incident_id is None:
-            return None
-        announcement = ask.announcement
+    def _read(self, asked: Sequence[tuple[ClaimedJob, Ask]]) -> dict[int, _Subject]:
+        """What is known of the incident of each job, by the job's id; without those whose incident is gone."""
+        asked = [(job, ask) for job, ask in asked if job.incident_id is not None]
+        ids = {job.incident_id for job, _ in asked if job.incident_id is not None}
+        if not ids:
+            return {}
         with reading(self._runtime.engine) as connection:
-            incident = notifications.incident(connection, job.incident_id)
-            if incident is None:
-                return None
-            return _Subject(
-                incident,
-                notifications.action(connection, ask.action_id) if ask.action_id else None,
-                notifications.said(connection, job.incident_id, announcement.channel),
-                _must_wait(connection, job, announcement),
-            )
+            rows = notifications.incidents_of(connection, ids)
+            channels = {ask.announcement.channel for _, ask in asked}
+            said = {channel: notifications.said_of(connection, ids, channel) for channel in channels}
+            waiting = _waiting(connection, asked)
+            return {
+                job.job_id: _Subject(
+                    rows[job.incident_id],
+                    notifications.action(connection, ask.action_id) if ask.action_id else None,
+                    said[ask.announcement.channel][job.incident_id],
+                    job.job_id in waiting,
+                )
+                for job, ask in asked
+                if job.incident_id in rows
+            }
 
-    def _interval(self, announcement: Announcement) -> float:
-        if announcement.template is Template.APPROVAL_NEEDED:
-            return PREDECESSOR_PAUSE_SECONDS
-        settings = self._runtime.settings
-        reminds = announcement.template is Template.REMINDER
-        return settings.remind_interval_seconds if reminds else settings.update_interval_seconds
-
-    def _supersede(
-        self, job: ClaimedJob, announcement: Announcement, subject: _Subject, planned: Plan
-    ) -> Completion:
-        def write(connection: Connection) -> None:
-            self._record(connection, job, announcement, subject, NotificationState.SUPERSEDED, planned.reason)
-
-        metrics.NOTIFICATIONS.labels(announcement.channel, NotificationState.SUPERSEDED.value).inc()
-        return Completion(Outcome(Verdict.DONE, f"superseded: {planned.reason}"), write)
+    def _supersede(self, job: ClaimedJob, ask: Ask, subject: _Subject, planned: Plan) -> Completion:
+        state = NotificationState.SUPERSEDED
+        metrics.NOTIFICATIONS.labels(ask.announcement.channel, state.value).inc()
+        outcome = Outcome(Verdict.DONE, f"superseded: {planned.reason}")
+        return Completion(outcome, self._ended(job, ask, subject, state, planned.reason))
 
     def _pass_on(self, job: ClaimedJob, ask: Ask, subject: _Subject, planned: Plan) -> Completion:
         notifier = self._runtime.notifiers.get(ask.announcement.channel)
@@ -164,7 +182,7 @@ class NotifyHandler:
             raise DeliveryFailed(f"the channel {ask.announcement.channel} is not configured on this worker")
         if ask.announcement.template not in notifier.templates:  # it is another kind of channel by now
             unwanted = Plan(Step.SUPERSEDE, "the channel has no use for such a message")
-            return self._supersede(job, ask.announcement, subject, unwanted)
+            return self._supersede(job, ask, subject, unwanted)
         if Template.BUNDLE not in notifier.templates:  # it folds by itself, and is to hear of each
             return self._send(notifier, job, ask, subject, planned)
         try:
@@ -185,11 +203,6 @@ class NotifyHandler:
     def _send(
         self, notifier: Notifier, job: ClaimedJob, ask: Ask, subject: _Subject, planned: Plan
     ) -> Completion:
-        announcement = ask.announcement
-        died = any(
-            (one.template, one.sequence) == (announcement.template, announcement.sequence)
-            for one in subject.said
-        )
         receipt = notifier.send(
             message_content.notification(
                 self._runtime.settings,
@@ -198,80 +211,29 @@ class NotifyHandler:
                 action=subject.action,
                 said=subject.said,
                 changes=planned.changes,
-                may_have_been_sent=died or job.attempt > 1,
+                may_have_been_sent=subject.has_heard_of(ask.announcement) or job.attempt > 1,
             )
         )
-        metrics.NOTIFICATIONS.labels(announcement.channel, NotificationState.SENT.value).inc()
-        return Completion(
-            Outcome(Verdict.DONE, "sent"),
-            lambda connection: self._delivered(connection, job, ask, subject, receipt),
-        )
+        state = NotificationState.SENT
+        metrics.NOTIFICATIONS.labels(ask.announcement.channel, state.value).inc()
+        ended = self._ended(job, ask, subject, state, receipt.detail, receipt.provider_ref)
+        return Completion(Outcome(Verdict.DONE, "sent"), ended)
 
-    def _delivered(
-        self, connection: Connection, job: ClaimedJob, ask: Ask, subject: _Subject, receipt: Receipt
-    ) -> None:
-        state, reference = NotificationState.SENT, receipt.provider_ref
-        self._record(connection, job, ask.announcement, subject, state, receipt.detail, reference)
-        self._follow_up(connection, job, ask)
-        # Last, because everybody who reports on this incident waits for its lock; before the event, because the lock
-        # is what puts the incident's events into the order of their commits.
-        notifications.mark_notified(connection, subject.incident["incident_id"], self._runtime.clock())
-        delivered = self._event(
-            EventType.NOTIFICATION_DELIVERED, job, ask.announcement, provider_ref=reference
-        )
-        events.insert_many(connection, [delivered])
-
-    def _follow_up(self, connection: Connection, job: ClaimedJob, ask: Ask) -> None:
-        assert job.incident_id is not None
-        channel = ask.announcement.channel
-        last = 0
-        if ask.announcement.template is Template.ACTION_FAILED:
-            last = notifications.last_sequence(connection, job.incident_id, channel, Template.REMINDER)
-        following = follow_up(ask.announcement, last)
-        notifier = self._runtime.notifiers.get(channel)
-        if following is None or ask.is_quiet or notifier is None:
-            return
-        if following.template in notifier.templates:
-            asked = Ask(following, rule=ask.rule, wording=ask.wording).request(
-                job.incident_id,
-                job.trace_id,
-                delay_seconds=self._interval(following),
-                max_attempts=job.max_attempts,
-            )
-            jobs.insert_once(connection, [asked])
-
-    def _record(
+    def _ended(
         self,
-        connection: Connection,
         job: ClaimedJob,
-        announcement: Announcement,
+        ask: Ask,
         subject: _Subject,
         state: NotificationState,
         detail: str,
         provider_ref: str = "",
-    ) -> None:
-        notifications.record(
-            connection,
-            job,
-            announcement,
-            state,
-            # What was said, and not what is true by now: the next update counts from here.
-            severity=subject.situation.severity,
-            alert_count=subject.situation.alert_count,
-            at=self._runtime.clock(),
-            detail=detail,
-            provider_ref=provider_ref,
-        )
-
-    def _event(self, type_: EventType, job: ClaimedJob, announcement: Announcement, **more: str) -> Event:
-        return Event(
-            type=type_,
-            created_at=self._runtime.clock(),
-            actor=ACTOR,
-            trace_id=job.trace_id,
-            incident_id=job.incident_id,
-            payload=told(announcement) | {"attempt": job.attempt} | more,
-        )
+    ) -> Ended:
+        # What was said, and not what is true by now: the next update counts from here.
+        severity, alert_count = subject.situation.severity, subject.situation.alert_count
+        at = self._runtime.clock()
+        end = MessageEnd(job, ask.announcement, state, severity, alert_count, at, detail, provider_ref)
+        is_first = can_share(job, ask, has_died=subject.has_heard_of(ask.announcement))
+        return (FirstEnded if is_first else Ended)(self._runtime, ask, end)
 
 
 def _wait_for_another() -> Completion:
@@ -279,12 +241,18 @@ def _wait_for_another() -> Completion:
     return Completion(Outcome(Verdict.WAIT, waiting, PREDECESSOR_PAUSE_SECONDS))
 
 
-def _must_wait(connection: Connection, job: ClaimedJob, announcement: Announcement) -> bool:
-    assert job.incident_id is not None
-    if waits_for_those_under_way(announcement):
-        begin = message_keys(job.incident_id, announcement.channel)
-        return notifications.is_any_under_way(connection, begin, but=job.idempotency_key)
-    if waits_for_the_beginning(announcement):
-        opened = job_key(job.incident_id, Announcement(announcement.channel, Template.OPENED))
-        return notifications.is_any_unended(connection, [opened])
-    return False
+def _waiting(connection: Connection, asked: Sequence[tuple[ClaimedJob, Ask]]) -> set[int]:
+    """The ids of the jobs whose message belongs after another one that has not ended."""
+    found, beginnings = set(), {}
+    for job, ask in asked:
+        assert job.incident_id is not None
+        announcement = ask.announcement
+        if waits_for_those_under_way(announcement):
+            begin = message_keys(job.incident_id, announcement.channel)
+            if notifications.is_any_under_way(connection, begin, but=job.idempotency_key):
+                found.add(job.job_id)
+        elif waits_for_the_beginning(announcement):
+            opened = Announcement(announcement.channel, Template.OPENED)
+            beginnings[job.job_id] = job_key(job.incident_id, opened)
+    unended = notifications.unended(connection, set(beginnings.values()))
+    return found | {job_id for job_id, key in beginnings.items() if key in unended}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, update
 
-from receiver.domain.announcement import Said
 from receiver.domain.notification import NotificationState, Template
 from receiver.storage.tables import incidents, jobs, notifications
 from receiver.storage.text import fit
@@ -53,33 +51,11 @@ _end = (
     .where(notifications.c.notification_id.in_(bindparam("ids", expanding=True)))
     .values(state=bindparam("new_state"), detail=bindparam("new_detail"), finished_at=bindparam("at"))
 )
-_notified = (
-    update(incidents)
-    .where(incidents.c.incident_id.in_(bindparam("ids", expanding=True)))
-    .values(last_notified_at=bindparam("at"))
-)
 _lock = (
     select(*[column for column in incidents.c if column.name != "open_key"])
     .where(incidents.c.incident_id.in_(bindparam("ids", expanding=True)))
     .order_by(incidents.c.incident_id)
     .with_for_update()
-)
-_said = (
-    select(
-        notifications.c.incident_id,
-        notifications.c.template,
-        notifications.c.sequence,
-        notifications.c.state,
-        notifications.c.alert_count,
-        notifications.c.severity,
-        notifications.c.finished_at,
-        notifications.c.provider_ref,
-    )
-    .where(
-        notifications.c.incident_id.in_(bindparam("ids", expanding=True)),
-        notifications.c.channel == bindparam("of_channel"),
-    )
-    .order_by(notifications.c.notification_id)
 )
 _payloads = select(jobs.c.job_id, jobs.c.payload, jobs.c.trace_id).where(
     jobs.c.job_id.in_(bindparam("ids", expanding=True))
@@ -107,14 +83,6 @@ def members(connection: Connection, channel: str, bundle: str, since: int) -> Se
     return connection.execute(_members, asked).mappings().all()
 
 
-def said(connection: Connection, channel: str, incident_ids: Collection[str]) -> dict[str, list[Said]]:
-    """What became of each incident's messages on the channel, oldest first."""
-    found: dict[str, list[Said]] = defaultdict(list)
-    for row in connection.execute(_said, {"of_channel": channel, "ids": sorted(incident_ids)}):
-        found[row.incident_id].append(Said(*row[1:]))
-    return found
-
-
 def asked_by(connection: Connection, job_ids: Collection[int]) -> dict[int, tuple[dict[str, Any], str]]:
     """Payload and trace of the jobs that asked for messages, by the job's id."""
     found = connection.execute(_payloads, {"ids": sorted(job_ids)})
@@ -138,11 +106,6 @@ def end(
     if notification_ids:
         values = {"new_state": state.value, "new_detail": fit(detail, 1000), "at": at}
         connection.execute(_end, {"ids": sorted(notification_ids), **values})
-
-
-def mark_notified(connection: Connection, incident_ids: Collection[str], at: datetime) -> None:
-    """Note on the locked incidents that people heard of them."""
-    connection.execute(_notified, {"ids": sorted(incident_ids), "at": at})
 
 
 def leave(connection: Connection, incident_id: str, channel: str, why: str, at: datetime) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, exists, null, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, null, select, tuple_, update
 
 from receiver.domain.jobs import ClaimedJob, JobState
 from receiver.errors import LeaseLost
@@ -102,6 +102,11 @@ _hold = select(jobs.c.job_id).where(_is_one).with_for_update()
 _mine = select(jobs.c.job_id).where(
     jobs.c.job_id == bindparam("id"), jobs.c.lease_token == bindparam("token"), jobs.c.state != _RUNNING
 )
+_ours = select(func.count()).where(
+    jobs.c.job_id.in_(bindparam("ids", expanding=True)),
+    tuple_(jobs.c.job_id, jobs.c.lease_token).in_(bindparam("pairs", expanding=True)),
+    jobs.c.state != _RUNNING,
+)
 
 
 def due_queues(connection: Connection, queues: Sequence[str]) -> list[str]:
@@ -184,6 +189,11 @@ def hold(connection: Connection, job: ClaimedJob) -> None:
 def is_recorded(connection: Connection, job: ClaimedJob) -> bool:
     """Whether the end of this very attempt is in the database already: needed when a COMMIT's answer was lost."""
     return connection.execute(_mine, {"id": job.job_id, "token": job.lease_token}).first() is not None
+
+
+def are_recorded(connection: Connection, batch: Collection[ClaimedJob]) -> bool:
+    """The same for the ends of many, which are written together or not at all."""
+    return connection.execute(_ours, _names(batch)).scalar_one() == len(batch)
 
 
 def lock_expired(connection: Connection, kinds: Collection[str], limit: int) -> list[ClaimedJob]:

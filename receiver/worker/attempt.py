@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from receiver import metrics
 from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
 from receiver.domain.retry import Backoff, decide_retry
 from receiver.errors import DeliveryFailed, StorageUnavailable
 from receiver.logs import event_logger
-from receiver.services.job_handler import Completion, Handler
+from receiver.services.job_handler import Attempt, Completion, Foresighted, Handler
 from receiver.storage.engine import is_unreachable
 
 _log = event_logger("worker")
@@ -23,20 +23,37 @@ DATABASE_PAUSE_SECONDS = 5.0
 LONGEST_HUSH_SECONDS = 300.0
 
 
-def attempt(handlers: Mapping[str, Handler], job: ClaimedJob, backoff: Backoff) -> Completion:
-    """Run the job's handler and return how it ended. Never raises."""
+def prepare(handlers: Mapping[str, Handler], batch: Sequence[ClaimedJob]) -> list[Attempt | None]:
+    """For each job what its handler has made ready to be run; None: nothing, it is run as it is. Never raises."""
+    ready: dict[int, Attempt] = {}
+    for kind in {job.kind for job in batch}:
+        handler = handlers.get(kind)
+        alike = [job for job in batch if job.kind == kind]
+        if len(alike) > 1 and isinstance(handler, Foresighted):
+            try:
+                ready |= zip((job.job_id for job in alike), handler.prepare(alike), strict=True)
+            except Exception:  # noqa: BLE001 - an outermost handler: whatever it is, it comes again in each job's attempt
+                _log.debug("job.unprepared", extra={"kind": kind, "jobs": len(alike)})
+    return [ready.get(job.job_id) for job in batch]
+
+
+def attempt(
+    handlers: Mapping[str, Handler], job: ClaimedJob, backoff: Backoff, ready: Attempt | None = None
+) -> Completion:
+    """Run the job's handler, or what it has made ready, and return how it ended. Never raises."""
     handler = handlers.get(job.kind)
     if handler is None:  # of a newer release, whose workers will find it again
         return Completion(Outcome(Verdict.WAIT, "no handler for this kind here", UNKNOWN_KIND_PAUSE_SECONDS))
     _log.debug("job.started", extra=job.facts())
     started = time.monotonic()
     try:
-        return handler.run(job)
+        return handler.run(job) if ready is None else ready()
     except DeliveryFailed as failure:
         return Completion(_after(failure, job, backoff))
     except Exception as error:  # noqa: BLE001 - the worker's outermost handler: a bug in one job must not end the others
         if isinstance(error, StorageUnavailable) or is_unreachable(error):
-            pause = DATABASE_PAUSE_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
+            # Spreads load, guards nothing.
+            pause = DATABASE_PAUSE_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311  # nosec B311
             return Completion(Outcome(Verdict.WAIT, "the database did not answer", pause))
         _log.error("job.bug", extra=job.facts(), exc_info=True)
         return Completion(_after(DeliveryFailed(bug(error)), job, backoff))

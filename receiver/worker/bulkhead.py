@@ -12,13 +12,19 @@ from sqlalchemy import Engine
 from receiver.domain.jobs import ClaimedJob
 from receiver.domain.retry import Backoff
 from receiver.logs import event_logger
-from receiver.services.job_handler import Completion, Handler
-from receiver.worker.attempt import attempt
+from receiver.services.job_handler import Attempt, Completion, Handler
+from receiver.worker.attempt import attempt, prepare
 from receiver.worker.lease import Leases
 from receiver.worker.pace import Pace
 from receiver.worker.recorder import Recorder, settle
 
 _log = event_logger("worker")
+
+# What has been done and is not recorded is done again if the worker dies. So threads do not run far ahead of the
+# recorder; but where each waited for its own record, there would be nothing to record together.
+STARTED_PER_THREAD = 2
+
+_Offered = tuple[ClaimedJob, float]  # and since when it waits
 
 
 class Bulkhead:
@@ -43,15 +49,21 @@ class Bulkhead:
         self._on_room = on_room
         self._pace = Pace(threads)
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[ClaimedJob, float]] = deque()
+        self._waiting: deque[_Offered] = deque()
+        self._handfuls: list[deque[_Offered]] = [
+            deque() for _ in range(threads)
+        ]  # what each thread does next
         self._held = 0  # waiting, running, or not recorded yet
         self._running: dict[tuple[int, str], float] = {}  # since when, by claim
+        self._unrecorded: set[tuple[int, str]] = set()  # done, and left to the recorder
         self._silent_until = 0.0
         self._stopping = False
         self._abandoned = threading.Event()
         self._recorder = Recorder(engine, handlers, self._settled, self._abandoned, name=f"{queue}-recorder")
         self._threads = [
-            threading.Thread(target=self._run, name=f"{queue}-{number}", daemon=True)
+            threading.Thread(
+                target=self._run, args=(self._handfuls[number],), name=f"{queue}-{number}", daemon=True
+            )
             for number in range(threads)
         ]
 
@@ -82,8 +94,9 @@ class Bulkhead:
         since = time.monotonic() - longer_than_seconds
         taken = []
         with self._changed:
-            while self._waiting and self._waiting[0][1] <= since:
-                taken.append(self._waiting.popleft()[0])
+            for line in (*self._handfuls, self._waiting):
+                while line and line[0][1] <= since:
+                    taken.append(line.popleft()[0])
             self._held -= len(taken)
         self._leases.drop(taken)
         return taken
@@ -107,46 +120,76 @@ class Bulkhead:
         self._abandoned.set()
         self._recorder.wake()
 
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
-            if not self._leases.may_start(job):
-                # Others may have it by now. Its lease is left to run out: whoever owns the job then is sure of it.
-                _log.warning("lease.doubtful", extra=job.facts())
-                self._settled([job])
-                continue
-            claim = (job.job_id, job.lease_token)
-            with self._changed:
-                self._running[claim] = time.monotonic()
-            completion = attempt(self._handlers, job, self._backoff)
-            self._record(job, completion)
-            with self._changed:
-                self._pace.note(time.monotonic() - self._running.pop(claim))
+    def _run(self, handful: deque[_Offered]) -> None:
+        while jobs := self._take(handful):
+            ready = dict(zip(map(_claim, jobs), prepare(self._handlers, jobs), strict=True))
+            while (job := self._next(handful)) is not None:
+                self._do(job, ready[_claim(job)])
+
+    def _take(self, handful: deque[_Offered]) -> list[ClaimedJob]:
+        """Wait for jobs and take a handful of them; none when it is time to stop."""
+        with self._changed:
+            while not self._stopping and (not self._waiting or self._is_silent()):
+                # While it is silent nobody notifies of its end; what waits is taken back meanwhile anyway.
+                self._changed.wait(timeout=1.0 if self._waiting else None)
+            if not self._stopping:
+                for _ in range(self._pace.handful(len(self._waiting))):
+                    handful.append(self._waiting.popleft())
+            return [job for job, _ in handful]
+
+    def _next(self, handful: deque[_Offered]) -> ClaimedJob | None:
+        """The next job of the handful, once enough is recorded; None when it is empty, or nothing must be started."""
+        with self._changed:
+            most = STARTED_PER_THREAD * len(self._threads)
+            while handful and len(self._running) + len(self._unrecorded) >= most and not self._stopping:
+                self._changed.wait()  # some of these are unrecorded, whose record notifies
+            if handful and (self._stopping or self._is_silent()):
+                self._waiting.extendleft(reversed(handful))
+                handful.clear()
+            if not handful:
+                return None
+            job, _ = handful.popleft()
+            self._running[_claim(job)] = time.monotonic()
+            return job
+
+    def _do(self, job: ClaimedJob, ready: Attempt | None) -> None:
+        if self._leases.may_start(job):
+            self._record(job, attempt(self._handlers, job, self._backoff, ready))
+        else:
+            # Others may have it by now. Its lease is left to run out: whoever owns the job then is sure of it.
+            _log.warning("lease.doubtful", extra=job.facts())
+            self._settled([job])
+        with self._changed:
+            self._pace.note(time.monotonic() - self._running.pop(_claim(job)))
 
     def _record(self, job: ClaimedJob, completion: Completion) -> None:
         hush_seconds = completion.outcome.hush_seconds
         if hush_seconds:
             with self._changed:
                 self._silent_until = max(self._silent_until, time.monotonic() + hush_seconds)
-        if completion.is_plain:
+        if completion.is_plain or completion.shared:
+            if not completion.is_plain:
+                with self._changed:
+                    self._unrecorded.add(_claim(job))
             self._recorder.submit(job, completion)
             return
-        # Before this thread does anything else: what has been done and is not recorded is done again after a crash.
+        # Before this thread does anything else.
         settle(self._engine, self._handlers, [(job, completion)], self._abandoned)
         self._settled([job])
-
-    def _next(self) -> ClaimedJob | None:
-        with self._changed:
-            while not self._stopping and (not self._waiting or self._is_silent()):
-                # While it is silent nobody notifies of its end; what waits is taken back meanwhile anyway.
-                self._changed.wait(timeout=1.0 if self._waiting else None)
-            return None if self._stopping else self._waiting.popleft()[0]
 
     def _settled(self, jobs: Sequence[ClaimedJob]) -> None:
         self._leases.drop(jobs)
         with self._changed:
             self._held -= len(jobs)
+            if self._unrecorded:
+                self._unrecorded.difference_update(map(_claim, jobs))
+                self._changed.notify_all()
         if self.is_hungry and self.room():
             self._on_room()
 
     def _is_silent(self) -> bool:
         return time.monotonic() < self._silent_until
+
+
+def _claim(job: ClaimedJob) -> tuple[int, str]:
+    return job.job_id, job.lease_token

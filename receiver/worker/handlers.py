@@ -13,11 +13,13 @@ from receiver.services.job_handler import Handler
 from receiver.services.notify import NotifyHandler
 from receiver.services.publish import PublishHandler
 from receiver.services.remediation.handler import RemediateHandler
+from receiver.services.rollup import RollupHandler
 
 HANDLERS: Mapping[JobKind, Callable[[Runtime], Handler]] = {
     JobKind.NOTIFY: NotifyHandler,
     JobKind.PUBLISH: PublishHandler,
     JobKind.HOUSEKEEPING: HousekeepingHandler,
+    JobKind.ROLLUP: RollupHandler,
     JobKind.DIAGNOSE: DiagnoseHandler,
     JobKind.ESCALATE: EscalateHandler,
     JobKind.REMEDIATE: RemediateHandler,

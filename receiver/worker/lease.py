@@ -109,7 +109,8 @@ class Heartbeat:
 
     def _run(self) -> None:
         quarter = self._leases.lease_seconds / 4
-        while not self._stopping.wait(quarter * random.uniform(0.8, 1.0)):  # noqa: S311 - spreads load, guards nothing
+        # Random to spread load; it guards nothing.
+        while not self._stopping.wait(quarter * random.uniform(0.8, 1.0)):  # noqa: S311  # nosec B311
             try:
                 self.beat()
             except Exception as error:  # noqa: BLE001 - the worker must outlive any trouble with its database

@@ -20,7 +20,7 @@ from receiver.errors import SettingsError, StorageUnavailable
 from receiver.ids import new_ulid
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
-from receiver.services import housekeeping
+from receiver.services import housekeeping, rollup
 from receiver.services.job_handler import Handler
 from receiver.services.publish import stand_by
 from receiver.storage.engine import is_unreachable
@@ -157,8 +157,8 @@ def run_worker(runtime: Runtime, *, is_supervised: bool = False) -> int:
 
 def connections_needed(settings: Settings, queues: int) -> int:
     """How many database connections a worker with so many queues uses at once: what its pool should hold."""
-    # Threads and recorder of each; dispatcher, heartbeat, and the watch over the schema.
-    return queues * (settings.worker_threads + 1) + 3
+    # Threads of each, and its recorder's two; dispatcher, heartbeat, and the watch over the schema.
+    return queues * (settings.worker_threads + 2) + 3
 
 
 def run_due(
@@ -241,6 +241,7 @@ def _await_database(runtime: Runtime, signals: _Signals) -> bool:
             require_newest(runtime.engine)
             stand_by(runtime)
             housekeeping.stand_by(runtime)
+            rollup.stand_by(runtime)
         except (DBAPIError, StorageUnavailable) as error:
             if isinstance(error, DBAPIError) and not is_unreachable(error):
                 raise

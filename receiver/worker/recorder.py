@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine
 
 from receiver import metrics
 from receiver.domain.jobs import ClaimedJob, JobState, Outcome, Verdict
-from receiver.errors import LeaseLost, StorageUnavailable
+from receiver.errors import LeaseLost, LocksBusy, StorageUnavailable
 from receiver.logs import event_logger
-from receiver.services.job_handler import Completion, Handler
+from receiver.services.job_handler import Completion, Handler, SharedWrite
 from receiver.services.transaction import transact
 from receiver.storage import leases
 from receiver.storage.engine import is_unreachable
@@ -21,6 +23,7 @@ from receiver.worker.attempt import bug
 _log = event_logger("worker")
 
 Ended = tuple[ClaimedJob, Completion]
+Left = tuple[ClaimedJob, Completion, bool]  # whether it may have been written already
 
 LARGEST_BATCH = 100
 LONGEST_PAUSE_SECONDS = 5.0
@@ -28,10 +31,11 @@ REFUSALS = 5  # a database that answers, and refuses a record this often, will n
 
 
 class Recorder:
-    """Records the plain ends of one queue in a thread of its own, many in one transaction, so that no thread waits.
+    """Records plain and shared ends of one queue in a thread of its own: what is there, at once, in one transaction.
 
-    Ends with more to write come one by one (`settle`): several of them in one transaction would lock incidents in an
-    order that others do not keep. `settled` hears of each job that was recorded or lost. Ends with `abandoned`.
+    What cannot be written together is written one by one by a second thread: there one may wait for an incident that
+    somebody holds, or for a lease to be looked at, and hold up only others of its kind.
+    `settled` hears of each job that was recorded or lost. Ends with `abandoned`.
     """
 
     def __init__(
@@ -47,32 +51,52 @@ class Recorder:
         self._settled = settled
         self._changed = threading.Condition()
         self._ended: list[Ended] = []
+        self._left: list[Left] = []
         self._abandoned = abandoned
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._threads = [
+            threading.Thread(target=self._record_together, name=name, daemon=True),
+            threading.Thread(target=self._record_singly, name=f"{name}-singly", daemon=True),
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, job: ClaimedJob, completion: Completion) -> None:
         """Have the end of an attempt recorded; returns at once."""
         with self._changed:
             self._ended.append((job, completion))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def wake(self) -> None:
         """Notice that it is abandoned."""
         with self._changed:
-            self._changed.notify()
+            self._changed.notify_all()
 
-    def _run(self) -> None:
+    def _record_together(self) -> None:
         while not self._abandoned.is_set():
             with self._changed:
                 while not self._ended and not self._abandoned.is_set():
                     self._changed.wait()
                 batch, self._ended = self._ended[:LARGEST_BATCH], self._ended[LARGEST_BATCH:]
-            settle(self._engine, self._handlers, batch, self._abandoned)
-            self._settled([job for job, _ in batch])
+            left = _settle_together(self._engine, batch)
+            known = {id(job) for job, _, _ in left}
+            self._settled([job for job, _ in batch if id(job) not in known])
+            if left:
+                with self._changed:
+                    self._left += left
+                    self._changed.notify_all()
+
+    def _record_singly(self) -> None:
+        while not self._abandoned.is_set():
+            with self._changed:
+                while not self._left and not self._abandoned.is_set():
+                    self._changed.wait()
+                left, self._left = self._left, []
+            for job, completion, is_again in left:
+                _settle_one(self._engine, self._handlers, job, completion, self._abandoned, is_again=is_again)
+                self._settled([job])
 
 
 def settle(
@@ -82,20 +106,70 @@ def settle(
 
     While the database is away it waits until `abandoned` is set: what was done must not be forgotten lightly.
     """
-    plain = [entry for entry in batch if entry[1].is_plain]
-    if len(plain) > 1 and _settle_plain(engine, plain):
-        batch = [entry for entry in batch if entry not in plain]
-    for job, completion in batch:
-        _settle_one(engine, handlers, job, completion, abandoned)
+    for job, completion, is_again in _settle_together(engine, batch):
+        _settle_one(engine, handlers, job, completion, abandoned, is_again=is_again)
 
 
-def _settle_plain(engine: Engine, plain: Sequence[Ended]) -> bool:
-    jobs = [job for job, _ in plain]
+def _settle_together(engine: Engine, batch: Sequence[Ended]) -> list[Left]:
+    """Write in one transaction what can be; returns the others, and all if that transaction fails."""
+    together, alone = _divide(batch)
+    left = [(job, completion, False) for job, completion in alone]
+    is_written = False
     try:
-        transact(engine, lambda connection, _: leases.finish_many(connection, jobs))
+        is_written = not together or _write_together(engine, together)
+    except LocksBusy as held:
+        free = [
+            one for one in together if one[1].shared is None or one[1].shared.incident_id not in held.busy
+        ]
+        left += [(*one, False) for one in together if one not in free]
+        together = free
+        with suppress(LocksBusy):  # another one: enough of that
+            is_written = not together or _write_together(engine, together)
+    return left if is_written else left + [(*one, True) for one in together]
+
+
+def _divide(batch: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
+    """What can share a transaction, with one end for each incident at most, and the rest."""
+    together: list[Ended] = []
+    alone: list[Ended] = []
+    incidents: set[str] = set()
+    for job, completion in batch:
+        write = completion.shared
+        can_share = completion.is_plain or (write is not None and write.incident_id not in incidents)
+        (together if can_share else alone).append((job, completion))
+        if write is not None:
+            incidents.add(write.incident_id)
+    return together, alone
+
+
+def _write_together(engine: Engine, together: Sequence[Ended]) -> bool:
+    """Write all these ends in one transaction; False, with none of them known to be written, if that does not work.
+
+    Raises LocksBusy, with none of them written.
+    """
+    jobs = [job for job, _ in together]
+    writes: defaultdict[type[SharedWrite], list[SharedWrite]] = defaultdict(list)
+    for _, completion in together:
+        if completion.shared is not None:
+            writes[type(completion.shared)].append(completion.shared)
+
+    def work(connection: Connection, retry: int) -> None:
+        if retry and leases.are_recorded(connection, jobs):
+            return  # the COMMIT went through before, only its answer was lost
+        leases.finish_many(connection, jobs)
+        for alike in writes.values():
+            alike[0].write_all(connection, alike)
+
+    try:
+        transact(engine, work)
+    except LocksBusy:
+        raise
     except (LeaseLost, StorageUnavailable):
-        return False  # one by one it shows which
-    for job, completion in plain:
+        return False
+    except Exception:  # noqa: BLE001 - the outermost handler: what one job writes must not end others
+        _log.warning("job.batch_refused", extra={"jobs": len(jobs)}, exc_info=True)
+        return False
+    for job, completion in together:
         _tell(job, completion.outcome)
     return True
 
@@ -106,11 +180,13 @@ def _settle_one(
     job: ClaimedJob,
     completion: Completion,
     abandoned: threading.Event,
+    *,
+    is_again: bool,
 ) -> None:
     tries = 0
     while not abandoned.is_set():
         try:
-            record(engine, handlers, job, completion)
+            record(engine, handlers, job, completion, is_again=is_again or tries > 0)
         except LeaseLost:
             _log.warning("lease.lost", extra=job.facts() | {"unrecorded": completion.outcome.verdict.value})
             return
@@ -139,14 +215,21 @@ def _is_passing(error: Exception, tries: int) -> bool:
     return is_unreachable(error)
 
 
-def record(engine: Engine, handlers: Mapping[str, Handler], job: ClaimedJob, completion: Completion) -> None:
-    """Record how one attempt ended, in one transaction.
+def record(
+    engine: Engine,
+    handlers: Mapping[str, Handler],
+    job: ClaimedJob,
+    completion: Completion,
+    *,
+    is_again: bool = False,
+) -> None:
+    """Record how one attempt ended, in one transaction. `is_again`: that may have happened already.
 
     Raises LeaseLost, StorageUnavailable, and what a handler's write raises.
     """
 
     def work(connection: Connection, retry: int) -> None:
-        if retry and leases.is_recorded(connection, job):
+        if (is_again or retry) and leases.is_recorded(connection, job):
             return  # the COMMIT went through before, only its answer was lost
         _end(connection, job, completion.outcome)
         if completion.outcome.verdict is Verdict.DEAD and job.kind in handlers:

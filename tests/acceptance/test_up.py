@@ -118,6 +118,15 @@ def test_a_terminal_that_closes_ends_it_cleanly_unless_nohup_says_otherwise(
     assert_clean_end(process)
 
 
+def test_as_many_workers_run_as_are_asked_for_and_all_of_them_end(tmp_path: Path) -> None:
+    with Receiver(tmp_path, SQLITE, WORKER_PROCESSES="2") as receiver:
+        process = receiver.process
+        process.wait_until(lambda: len(logged(process, "worker.started")) == 2, 30, "start both")
+        assert len({fields["worker"] for fields in logged(process, "worker.started")}) == 2
+        ctrl_c(process)
+        assert_clean_end(process)
+
+
 def test_it_can_be_run_again_and_knows_what_it_knew(tmp_path: Path) -> None:
     for run in (1, 2):
         with Receiver(tmp_path, SQLITE) as receiver:

@@ -175,7 +175,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length)
+        if len(raw) < length:  # the sender died in the middle of it: that is no message
+            self.close_connection = True
+            return
         answer = self.server.slack._take(self.command, self.path, dict(self.headers), raw)
         self.server.slack._wait(answer.delay)
         self.close_connection = answer.drop

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
 
 from receiver.domain.notification import BundledIncident, Notification, Template
 from receiver.notifiers.slack_blocks import payload
@@ -326,3 +327,9 @@ def test_slack_takes_the_longest_of_everything(notification, filler):
     texts: dict[str, Any] = dict.fromkeys(places, long)
     links = dict.fromkeys(LINKS, "https://x/" + (filler * 1900)[:1900])
     assert problems(payload(replace(notification, changes=(long,) * 100, links=links, **texts))) == []
+
+
+@pytest.mark.parametrize("notification", [FIRING, UPDATED, RESOLVED])
+def test_the_parts_are_what_slacks_own_checks_let_pass(notification):
+    for block in Block.parse_all(payload(notification)["blocks"]):
+        block.validate_json()

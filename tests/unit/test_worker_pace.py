@@ -37,3 +37,14 @@ def test_a_job_that_hangs_ends_taking_ahead_before_it_ends():
     for _ in range(50):
         pace.note(0.0005)
     assert pace.width(longest_running_seconds=1.0) == 4
+
+
+def test_a_thread_takes_no_more_than_its_share_nor_than_it_can_do_at_once():
+    pace = Pace(4)
+    assert pace.handful(100) == 1  # nothing is known of the queue yet
+    for _ in range(50):
+        pace.note(0.01)
+    assert (pace.handful(1), pace.handful(10), pace.handful(100)) == (1, 3, 19)
+    for _ in range(50):
+        pace.note(0.3)
+    assert pace.handful(100) == 1
