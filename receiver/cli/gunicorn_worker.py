@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import gevent
-from gevent.monkey import MonkeyPatchWarning, get_original
+from gevent.monkey import MonkeyPatchWarning
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import SHUT_RD, socket
@@ -31,10 +31,9 @@ from receiver.logs import event_logger
 _LOOK_SECONDS = 0.1
 _BEAT_SECONDS = 1.0
 _YIELD_SECONDS = 0.001
-_LONGEST_YIELD_SECONDS = 0.02
-# So many connections in a row behind each of which another one waits tell that they are more than there is to share.
-_QUEUE = 8
-_look = get_original("select", "select")
+_LONGEST_YIELD_SECONDS = 0.005
+# With so many connections each process has enough to do, and whoever is yet to be let in would only wait.
+_ENOUGH = 32
 # From here on, as a share of the connections that a process serves, nobody keeps one: who has to wait for a place would
 # else wait until those who have one go away, and they need not.
 _CROWDED = 0.75
@@ -188,10 +187,6 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
 
     max_accept = 1
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._in_a_row = 0
-
     @property
     def connections(self) -> int:
         """How many it serves now."""
@@ -200,9 +195,8 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
     def do_handle(self, *args: Any) -> None:
         """Serve a connection that was just accepted."""
         super().do_handle(*args)
-        self._in_a_row = self._in_a_row + 1 if self._more_wait() else 0
-        if self._in_a_row > _QUEUE:
-            return  # a flood: there is enough for every process, and a pause would only let them wait
+        if self.connections > _ENOUGH:
+            return
         self.stop_accepting()
         pause = min(_LONGEST_YIELD_SECONDS, _YIELD_SECONDS * self.connections)
         gevent.spawn_later(pause, self._accept_again)
@@ -210,9 +204,6 @@ class _FairServer(StreamServer):  # type: ignore[misc]  # gevent has no types
     def _accept_again(self) -> None:
         if self.started:
             self.start_accepting()
-
-    def _more_wait(self) -> bool:
-        return bool(_look([self.socket], [], [], 0)[0])
 
 
 def _stop_reading(client: PacedSocket) -> None:
