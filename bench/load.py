@@ -73,16 +73,25 @@ class _Connection:
         self._open()
 
     def send(self, serial: int, request: bytes) -> None:
-        """Send a request; its latency counts from here, a new connection included where the last answer closed it."""
+        """Send a request; its latency counts from here, a new connection included where the last answer closed it.
+
+        Raises LoadFailed.
+        """
         self.serial = serial
         self.sent_at = time.perf_counter_ns()
-        if self._is_over:
-            self._open()
-        self.socket.sendall(request)
+        try:
+            if self._is_over:
+                self._open()
+            self.socket.sendall(request)
+        except OSError as error:
+            raise LoadFailed(f"the request could not be sent: {error}") from None
 
     def is_answered(self) -> bool:
         """Take what has arrived; whether that completes an answer. Raises LoadFailed for an unexpected one."""
-        piece = self.socket.recv(_RECEIVE_BYTES)
+        try:
+            piece = self.socket.recv(_RECEIVE_BYTES)
+        except OSError as error:
+            raise LoadFailed(f"the connection broke before its answer came: {error}") from None
         if not piece:
             raise LoadFailed(f"the receiver hung up in the middle of an answer: {self.received[:300]!r}")
         self.received += piece

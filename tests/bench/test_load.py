@@ -82,6 +82,12 @@ def test_a_receiver_that_hangs_up_ends_the_run():
         drive(answer)
 
 
+def test_a_receiver_that_resets_the_connection_ends_the_run():
+    # Closed with the request unread, which a kernel answers with a reset.
+    with pytest.raises(LoadFailed):
+        drive(lambda conversation: None)
+
+
 def closing(conversation: Conversation) -> None:
     """One answer on each connection, as servers without keep-alive give it."""
     conversation.read_request()
