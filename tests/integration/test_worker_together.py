@@ -116,6 +116,7 @@ def test_two_ends_of_one_incident_are_written_one_after_the_other(engine, make, 
     ended = sent(runtime)
     settle(engine, build_handlers(runtime), ended[1:], NEVER)
     first, completion = ended[0]
+    assert first.incident_id is not None
     resolve(runtime, first.incident_id, Deed("ann", "0" * 32))
     # As if the end had been told by another worker, whose record comes at the same moment.
     (last,) = claim(engine, QUEUE, 1, 60, "w")

@@ -137,7 +137,8 @@ def test_a_reset_is_no_goodbye(client, monkeypatch):
 
 
 def test_a_request_that_arrived_and_was_not_answered_has_an_unknown_outcome_and_is_not_sent_twice(client):
-    with Server(1, afterwards=lambda one: server._take(one)) as server:
+    server: Server = Server(1, afterwards=lambda one: server._take(one))
+    with server:
         client.post_json(server.url, 1)
         error = failure(client, server.url)
     assert (error.permanent, error.outcome_unknown) == (False, True)
