@@ -54,6 +54,8 @@ class Trace:
 
 def triage(rules: RuleSet, alert: Alert, source: str) -> Triage:
     """Whether a firing alert may open or join an incident, and with which priority."""
+    if alert.priority in rules.priorities and not rules.reacts_to(EventType.ALERT_RAISED):
+        return Triage(priority=alert.priority)  # what most files say of every alert of a storm
     subject = subject_of_alert(alert, source)
     priority, named = alert.priority, ""
     for rule in _in_turn(rules, subject):
