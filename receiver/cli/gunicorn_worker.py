@@ -145,7 +145,9 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         if found is None or not isinstance(client, PacedSocket):
             super().handle_error(req, client, addr, exc)
             return
-        self.log.warning("Invalid request (%s)", type(exc).__name__)
+        self.log.warning(
+            "Invalid request from ip=%s", addr[0] if addr else "", extra={"reason": type(exc).__name__}
+        )
         client.say_last(found.answer())
 
     def _tell_of_refusals(self) -> None:

@@ -34,10 +34,13 @@ class AlertRow:
 
 
 def insert_many(connection: Connection, rows: Iterable[AlertRow]) -> None:
-    """Insert the rows, those of one incident side by side, so that the trigger touches each incident in one run."""
-    ordered = sorted(rows, key=lambda row: row.incident_id or "")
-    if ordered:
-        _insert.execute(connection, [_values(row) for row in ordered])
+    """Insert the rows in the order in which their ids were made.
+
+    Each then goes to the end of its table. In another order pages were split, and stayed half empty: a third more disk.
+    """
+    values = [_values(row) for row in rows]
+    if values:
+        _insert.execute(connection, values)
 
 
 def _values(row: AlertRow) -> dict[str, Any]:

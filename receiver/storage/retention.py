@@ -211,6 +211,7 @@ def _kept(connection: Connection, ids: Collection[str], mark: int | None = None)
     live = select(jobs.c.incident_id).where(
         jobs.c.state.in_((JobState.READY.value, JobState.RUNNING.value)), jobs.c.incident_id.in_(ids)
     )
+    live = _along(live, jobs, "idx_jobs_incident")
     kept = {name.removeprefix(HOLD) for name in held} | set(connection.execute(live).scalars())
     if mark is not None:
         waiting = (

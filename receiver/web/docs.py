@@ -74,6 +74,7 @@ _KINDS: tuple[type[RequestRefused], ...] = (
     errors.NotAllowed,
     errors.UnknownIncident,
     errors.UnknownAction,
+    errors.UnknownReport,
     errors.ActionConflict,
     errors.IllegalTransition,
     errors.BodyTooLarge,

@@ -90,7 +90,7 @@ def test_an_incident_is_acknowledged_resolved_and_closed(desk: Desk) -> None:
     assert (found["status"], found["resolved_by"], found["firing_count"]) == ("resolved", "bob", 0)
     found = desk.act("close", by="cleo")
     assert (found["status"], found["closed_by"]) == ("closed", "cleo")
-    assert desk.incident() == found | {"remediation_actions": []}
+    assert desk.incident() == found | {"remediation_actions": [], "held": None}
 
 
 def test_each_step_is_one_event_with_who_when_what_and_why(desk: Desk) -> None:

@@ -33,6 +33,8 @@ DEV = requirements("options.extras_require", "dev")
 EXTRAS = [one for name in extras() - {"dev"} for one in requirements("options.extras_require", name)]
 # PyMySQL imports it to sign in to MySQL 8 without TLS.
 NEEDED_UNSEEN = {"cryptography"}
+# It comes with the environment, and is what installs the others.
+NEVER_PINNED = {"pip"}
 PINS = {
     canonicalize_name(pin.name): str(pin.specifier)
     for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines()[1:])
@@ -67,7 +69,11 @@ def closure(roots: Iterable[Requirement]) -> set[NormalizedName]:
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
-        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+        if (
+            name in found
+            or name in NEVER_PINNED
+            or (requirement.marker and not requirement.marker.evaluate({"extra": ""}))
+        ):
             continue
         found.add(name)
         todo += [Requirement(text) for text in metadata.requires(name) or []]
