@@ -30,6 +30,7 @@ RETRYABLE_CODES = frozenset(
 # Galera: a brute-force abort while a connection loads a table's triggers.
 _TRIGGER_PARSE_RACE = (1064, "trigger has an error in its body")
 DUPLICATE_CODE = 1062
+_CONFLICT_CODES = frozenset({DUPLICATE_CODE, 1644})
 _DEADLOCK_CODE = 1213
 _NO_MAJORITY_CODES = frozenset({1047, 1180})
 
@@ -158,6 +159,13 @@ def is_retryable(error: BaseException) -> bool:
         return busy or isinstance(error.orig, sqlite3.IntegrityError)
     code, text = error_code(error), str(error.orig)
     return code in RETRYABLE_CODES or (code == _TRIGGER_PARSE_RACE[0] and _TRIGGER_PARSE_RACE[1] in text)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether rows that are there already stand against it: as long as they do, another try fails as well."""
+    return isinstance(error, DBAPIError) and (
+        error_code(error) in _CONFLICT_CODES or isinstance(error.orig, sqlite3.IntegrityError)
+    )
 
 
 def is_unreachable(error: BaseException) -> bool:

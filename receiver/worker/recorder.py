@@ -17,7 +17,7 @@ from receiver.logs import event_logger
 from receiver.services.job_handler import Completion, Handler, SharedWrite
 from receiver.services.transaction import transact
 from receiver.storage import leases
-from receiver.storage.engine import is_unreachable
+from receiver.storage.engine import is_conflict, is_unreachable
 from receiver.worker.attempt import bug
 
 _log = event_logger("worker")
@@ -27,7 +27,7 @@ Left = tuple[ClaimedJob, Completion, bool]  # whether it may have been written a
 
 LARGEST_BATCH = 100
 LONGEST_PAUSE_SECONDS = 5.0
-REFUSALS = 5  # a database that answers, and refuses a record this often, will not take it
+REFUSALS = 5  # a record against which other rows stand this often will not be taken
 
 
 class Recorder:
@@ -211,7 +211,8 @@ def _settle_one(
 def _is_passing(error: Exception, tries: int) -> bool:
     if isinstance(error, StorageUnavailable):
         cause = error.__cause__
-        return tries < REFUSALS or (cause is not None and is_unreachable(cause))
+        # Read-only for long, or a stranger locks a row: while it says "not now", what was done is not given up.
+        return tries < REFUSALS or (cause is not None and not is_conflict(cause))
     return is_unreachable(error)
 
 

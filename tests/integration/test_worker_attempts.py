@@ -14,10 +14,12 @@ from receiver.domain.jobs import Outcome, Verdict
 from receiver.domain.retry import Backoff
 from receiver.errors import DeliveryFailed, StorageUnavailable
 from receiver.services.job_handler import Completion
+from receiver.services.transaction import transact
 from receiver.storage import jobs as job_rows
+from receiver.storage.engine import DUPLICATE_CODE
 from receiver.worker.dispatcher import claim
 from receiver.worker.loop import run_due
-from receiver.worker.recorder import settle
+from receiver.worker.recorder import REFUSALS, settle
 from tests.builders.jobs import QUEUE, add, pass_time, request, row, rows, states
 from tests.fakes.handlers import DONE, Probe
 
@@ -172,6 +174,39 @@ def test_a_deed_whose_record_cannot_be_written_is_not_repeated(engine, run):
     assert run(probe, QUICK) == 1
     assert row(engine)["state"] == "dead"
     assert row(engine)["last_error"].startswith("its end could not be recorded: unexpected DataError at")
+
+
+@pytest.mark.parametrize("code", [1290, 1205, 1047])
+def test_a_deed_is_not_given_up_while_the_database_says_not_now(engine, run, monkeypatch, code):
+    monkeypatch.setattr("receiver.worker.recorder.LONGEST_PAUSE_SECONDS", 0.01)
+    refusals = 0
+
+    def transact_later(*args):
+        nonlocal refusals
+        if refusals < 3 * REFUSALS:
+            refusals += 1
+            raise StorageUnavailable("not now") from OperationalError(
+                "UPDATE", {}, pymysql.err.OperationalError(code, "not now")
+            )
+        return transact(*args)
+
+    monkeypatch.setattr("receiver.worker.recorder.transact", transact_later)
+    add(engine, request())
+    assert run(Probe(), QUICK) == 1
+    assert (refusals, row(engine)["state"]) == (3 * REFUSALS, "done")
+
+
+def test_a_deed_is_given_up_when_other_rows_stand_against_its_record(engine, run, monkeypatch):
+    monkeypatch.setattr("receiver.worker.recorder.LONGEST_PAUSE_SECONDS", 0.01)
+
+    def write(connection):
+        raise StorageUnavailable("again and again") from OperationalError(
+            "INSERT", {}, pymysql.err.IntegrityError(DUPLICATE_CODE, "duplicate")
+        )
+
+    add(engine, request())
+    assert run(Probe(lambda job: Completion(Outcome(Verdict.DONE), write)), QUICK) == 1
+    assert row(engine)["state"] == "dead"
 
 
 def test_a_dead_letter_is_kept_even_if_its_burial_fails(engine, run):
