@@ -37,7 +37,7 @@ _ENOUGH = 32
 # From here on, as a share of the connections that a process serves, nobody keeps one: who has to wait for a place would
 # else wait until those who have one go away, and they need not.
 _CROWDED = 0.75
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 _log = event_logger("serve")
 
@@ -104,7 +104,7 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         # Looking through all that was loaded, for garbage that is not there, was a twentieth of the CPU in a storm.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
 
     def handle(self, listener: socket, client: socket, address: Any) -> None:
         """Serve one connection, request after request, until its end."""
