@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from faults import witness
 from faults.bodies import alert_of, body_of
@@ -23,6 +23,7 @@ from receiver.config import load
 from receiver.ids import new_trace_id
 from receiver.runtime import build_runtime
 from receiver.services.intake import Intake
+from receiver.services.transaction import transact
 from receiver.storage.migrate import upgrade
 from tests.fakes.nursery import Nursery
 
@@ -106,13 +107,16 @@ class Lane:
     def everything_is_due(self) -> None:
         """As if all leases were over and all pauses too."""
         past = "CURRENT_TIMESTAMP(6) - INTERVAL 1 SECOND"
-        with self.engine.begin() as connection:
+
+        def update(connection: Connection, attempt: int) -> None:
             for queue in ("remediate", "notify-slack", "notify-pagerduty"):
                 for state, column in (("running", "lease_until"), ("ready", "run_at")):
                     connection.execute(
                         text(f"UPDATE jobs SET {column} = {past} WHERE queue = :queue AND state = :state"),
                         {"queue": queue, "state": state},
                     )
+
+        transact(self.engine, update)  # workers lock the same rows, in another order
 
     def count(self, query: str, **values: Any) -> int:
         """The number that a query gives."""
