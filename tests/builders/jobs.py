@@ -50,4 +50,6 @@ def pass_time(engine: Engine, seconds: float) -> None:
                 for name in ("run_at", "lease_until")
                 if one[name]
             }
-            connection.execute(update(jobs).where(jobs.c.job_id == one["job_id"]).values(earlier))
+            # Not where a worker has just claimed or ended it: what was read of it is no longer true.
+            same = jobs.c.lease_token.is_not_distinct_from(one["lease_token"])
+            connection.execute(update(jobs).where(jobs.c.job_id == one["job_id"], same).values(earlier))
