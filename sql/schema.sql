@@ -95,6 +95,7 @@ CREATE TABLE grafana_alerts (
   labels       JSON         NOT NULL,
   annotations  JSON         NOT NULL,
   raw_payload  LONGTEXT     CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,       -- this alert's own JSON text as it came
+  counts_for   INT UNSIGNED NOT NULL DEFAULT 1,                              -- rows of its transaction and incident
   PRIMARY KEY (alert_id),
   KEY idx_alerts_delivery (delivery_id),
   KEY idx_alerts_incident (incident_id, received_at),

@@ -3,12 +3,13 @@
 -- or the server needs log_bin_trust_function_creators=1 (error 1419 otherwise).
 DELIMITER //
 
--- Invariant I3: alert_count is the number of the incident's rows in grafana_alerts, whoever inserts them.
+-- Invariant I3: alert_count is the number of the incident's rows in grafana_alerts, whoever inserts them. A row counts
+-- for itself, unless it says for how many: who inserts many of one incident lets one count for all, and the others for 0.
 CREATE TRIGGER trg_update_alert_count_on_insert AFTER INSERT ON grafana_alerts FOR EACH ROW
 BEGIN
-  IF NEW.incident_id IS NOT NULL THEN
+  IF NEW.counts_for > 0 AND NEW.incident_id IS NOT NULL THEN
     UPDATE incidents
-       SET alert_count = alert_count + 1, last_seen_at = GREATEST(last_seen_at, NEW.received_at)
+       SET alert_count = alert_count + NEW.counts_for, last_seen_at = GREATEST(last_seen_at, NEW.received_at)
      WHERE incident_id = NEW.incident_id;
   END IF;
 END//

@@ -37,10 +37,28 @@ def insert_many(connection: Connection, rows: Iterable[AlertRow]) -> None:
     """Insert the rows in the order in which their ids were made.
 
     Each then goes to the end of its table. In another order pages were split, and stayed half empty: a third more disk.
+    For each incident one row counts for all: the trigger's update is as dear as a row's own insert.
     """
     values = [_values(row) for row in rows]
     if values:
+        _let_one_count(values)
         _insert.execute(connection, values)
+
+
+def _let_one_count(rows: Iterable[dict[str, Any]]) -> None:
+    """Set `counts_for`: in the latest row of an incident how many of `rows` are the incident's, in its others 0."""
+    counting: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        row["counts_for"] = 1
+        if (incident_id := row["incident_id"]) is None:
+            continue
+        before = counting.setdefault(incident_id, row)
+        if before is row:
+            continue
+        # The trigger moves last_seen_at, too.
+        later, earlier = (row, before) if row["received_at"] >= before["received_at"] else (before, row)
+        later["counts_for"], earlier["counts_for"] = before["counts_for"] + 1, 0
+        counting[incident_id] = later
 
 
 def _values(row: AlertRow) -> dict[str, Any]:

@@ -294,8 +294,8 @@ def key_of(table: Table) -> Column[Any]:
 
 
 def columns_of(table: Table) -> list[Column[Any]]:
-    """All columns but the generated one."""
-    return [column for column in table.c if column.computed is None]
+    """All columns but the generated one, and the one that means something only while a row is inserted."""
+    return [column for column in table.c if column.computed is None and column.name != "counts_for"]
 
 
 def finished_jobs(

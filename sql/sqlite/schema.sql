@@ -96,6 +96,7 @@ CREATE TABLE grafana_alerts (
   labels JSON NOT NULL,
   annotations JSON NOT NULL,
   raw_payload TEXT,
+  counts_for INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (alert_id),
   CONSTRAINT fk_alerts_delivery FOREIGN KEY(delivery_id) REFERENCES deliveries (delivery_id),
   CONSTRAINT fk_alerts_incident FOREIGN KEY(incident_id) REFERENCES incidents (incident_id),

@@ -1,9 +1,10 @@
 -- The triggers of the embedded SQLite database; the same promises as ../triggers.sql.
 
-CREATE TRIGGER trg_update_alert_count_on_insert AFTER INSERT ON grafana_alerts WHEN NEW.incident_id IS NOT NULL
+CREATE TRIGGER trg_update_alert_count_on_insert AFTER INSERT ON grafana_alerts
+WHEN NEW.counts_for > 0 AND NEW.incident_id IS NOT NULL
 BEGIN
   UPDATE incidents
-     SET alert_count = alert_count + 1, last_seen_at = MAX(last_seen_at, NEW.received_at)
+     SET alert_count = alert_count + NEW.counts_for, last_seen_at = MAX(last_seen_at, NEW.received_at)
    WHERE incident_id = NEW.incident_id;
 END;
 
