@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from receiver.domain.alert import Alert
@@ -32,6 +33,7 @@ def links_of(alert: Alert) -> dict[str, str]:
     return {kind: address for kind, address in found.items() if address}
 
 
+@lru_cache(maxsize=1024)  # the same runbooks and sources again and again; taking one apart is dear
 def is_link(address: str | None) -> bool:
     """Whether `address` is absolute, http(s), of sane length, without blanks, control or invisible characters."""
     if not address or len(address) > LONGEST_LINK or not address.isprintable() or " " in address:
