@@ -101,7 +101,7 @@ def _literal_of(kind: TypeEngine[Any]) -> Callable[[Any], str]:
     if isinstance(kind, UtcDateTime):
         return lambda moment: f"'{_time_text(moment)}'"
     if isinstance(kind, JSON):
-        return lambda document: _text(_json_text(document))
+        return lambda document: quoted(_json_text(document))
     if isinstance(kind, LargeBinary):
         return _binary
     if isinstance(kind, Boolean):
@@ -109,11 +109,12 @@ def _literal_of(kind: TypeEngine[Any]) -> Callable[[Any], str]:
     if isinstance(kind, Integer):
         return lambda number: str(int(number))
     if isinstance(kind, String):  # Text and Enum, too
-        return _text
+        return quoted
     raise NotImplementedError(f"a column of type {kind!r} in a bulk insert")
 
 
-def _text(text: str) -> str:
+def quoted(text: str) -> str:
+    """`text` as a literal of MySQL."""
     # All that a quoted text needs, as long as backslashes escape; storage/engine.py sets the session's sql_mode so.
     # https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -121,7 +122,7 @@ def _text(text: str) -> str:
 
 def _binary(content: bytes) -> str:
     try:
-        return "_binary" + _text(content.decode())  # half as long as in hex
+        return "_binary" + quoted(content.decode())  # half as long as in hex
     except UnicodeDecodeError:
         return f"X'{content.hex()}'"
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from receiver.domain.alert import AlertStatus
 from receiver.domain.ledger import EndedBy, Episode
 from receiver.storage.bulk import BulkInsert
+from receiver.storage.keyed_select import KeyedSelect
 from receiver.storage.tables import alert_episodes
 
 _columns = (
@@ -25,9 +26,9 @@ _columns = (
     alert_episodes.c.incident_id,
 )
 # Without the hint MySQL may scan a small table, and a locking scan locks rows of others.
-_lock = (
-    select(*_columns)
-    .where(alert_episodes.c.episode_key.in_(bindparam("keys", expanding=True)))
+_lock = KeyedSelect(
+    lambda keys: select(*_columns)
+    .where(alert_episodes.c.episode_key.in_(keys))
     .order_by(alert_episodes.c.episode_key)
     .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mysql")
     .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mariadb")
@@ -50,7 +51,7 @@ _end_all = (
 
 def lock(connection: Connection, keys: Collection[str]) -> dict[str, Episode]:
     """The episodes with these keys that exist, locked in the order of their keys."""
-    return {row.episode_key: Episode(*row) for row in connection.execute(_lock, {"keys": sorted(keys)})}
+    return {row[0]: Episode(*row) for row in _lock.rows(connection, sorted(keys))}
 
 
 def save(connection: Connection, episodes: Iterable[Episode]) -> None:

@@ -10,14 +10,15 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 from receiver.domain.incident import RESOLVED_BY_ALERT
 from receiver.domain.ledger import IncidentState
 from receiver.storage.bulk import BulkInsert
+from receiver.storage.keyed_select import KeyedSelect
 from receiver.storage.tables import incidents
 from receiver.storage.text import fit, fit_document
 
 # The one lock that everybody takes first: people's actions, the intake, the worker. The hint keeps MySQL from scanning
 # a small table, which would lock incidents of other keys.
 _OPEN_KEY_HINT = "FORCE INDEX (uq_incidents_open_key)"
-_lock_open = (
-    select(
+_lock_open = KeyedSelect(
+    lambda keys: select(
         incidents.c.incident_id,
         incidents.c.incident_key,
         incidents.c.status,
@@ -27,7 +28,7 @@ _lock_open = (
         incidents.c.firing_count,
         incidents.c.number,
     )
-    .where(incidents.c.open_key.in_(bindparam("keys", expanding=True)))
+    .where(incidents.c.open_key.in_(keys))
     .order_by(incidents.c.open_key)
     .with_hint(incidents, _OPEN_KEY_HINT, "mysql")
     .with_hint(incidents, _OPEN_KEY_HINT, "mariadb")
@@ -38,8 +39,8 @@ _last_ids = (
     .where(incidents.c.incident_key.in_(bindparam("keys", expanding=True)))
     .group_by(incidents.c.incident_key)
 )
-_numbers = select(incidents.c.incident_id, incidents.c.number).where(
-    incidents.c.incident_id.in_(bindparam("ids", expanding=True))
+_numbers = KeyedSelect(
+    lambda ids: select(incidents.c.incident_id, incidents.c.number).where(incidents.c.incident_id.in_(ids))
 )
 _details = select(
     incidents.c.incident_id,
@@ -88,8 +89,8 @@ _update = (
 
 def lock_open(connection: Connection, keys: Collection[str]) -> dict[str, IncidentState]:
     """The open incidents of these keys, by key; their rows are locked in the order of their keys."""
-    rows = connection.execute(_lock_open, {"keys": sorted(keys)})
-    states = (IncidentState(*row[:7], number=row[7]) for row in rows)
+    rows = _lock_open.rows(connection, sorted(keys))
+    states = (IncidentState(*row) for row in rows)
     return {state.incident_key: state for state in states}
 
 
@@ -111,10 +112,7 @@ def insert_opened(connection: Connection, opened: Sequence[IncidentState]) -> No
     (1062, or 1644 from the trigger): roll back and run the transaction again.
     """
     _insert.execute(connection, [_row(state) for state in opened])
-    found = connection.execute(_numbers, {"ids": [state.incident_id for state in opened]})
-    numbers = {
-        incident_id: number for incident_id, number in found
-    }  # dict() would ask the result for its keys()
+    numbers = dict(_numbers.rows(connection, [state.incident_id for state in opened]))
     for state in opened:
         state.number = numbers[state.incident_id]
 
