@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 KEY_LENGTH = 16
@@ -27,6 +28,7 @@ def incident_key(rule_uid: str, cluster: str, namespace: str, service: str, phas
     return sha256(key_text(rule_uid, cluster, namespace, service, phase).encode()).hexdigest()[:KEY_LENGTH]
 
 
+@lru_cache(maxsize=1024)  # asked before the locks and after; sources keep fingerprints short
 def episode_key(incident_key: str, source: str, fingerprint: str) -> str:
     """The key of a member's episode: the incident key, a dash, and 16 hex digits over source and fingerprint.
 
