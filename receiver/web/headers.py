@@ -9,7 +9,9 @@ _ALWAYS = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
 )
-_NOTHING_TO_RUN = "default-src 'none'; frame-ancestors 'none'"
+_NOTHING_TO_RUN = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+# Of an answer that is no page.
+PLAIN = (*_ALWAYS, _NOTHING_TO_RUN)
 
 
 def register(app: Flask) -> None:
@@ -21,5 +23,5 @@ def _add(response: Response) -> Response:
     headers = response.headers
     for name, value in _ALWAYS:
         headers[name] = value
-    headers.setdefault("Content-Security-Policy", _NOTHING_TO_RUN)
+    headers.setdefault(*_NOTHING_TO_RUN)
     return response

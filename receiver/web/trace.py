@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from flask import g, request
+from typing import Any
+
+from flask import request
 
 from receiver.ids import trace_id_of
+
+_KEY = "receiver.trace_id"
 
 
 def current_trace_id() -> str:
     """The same text each time within one request."""
-    found: str | None = g.get("trace_id")
+    return trace_id_in(request.environ)
+
+
+def trace_id_in(environ: dict[str, Any]) -> str:
+    """The same text each time for one WSGI environment."""
+    found: str | None = environ.get(_KEY)
     if found is None:
-        found = g.trace_id = trace_id_of(request.environ.get("HTTP_TRACEPARENT"))
+        found = environ[_KEY] = trace_id_of(environ.get("HTTP_TRACEPARENT"))
     return found

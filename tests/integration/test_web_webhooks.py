@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, select
 
+from receiver.errors import NotAuthenticated
 from receiver.runtime import Runtime
 from receiver.storage.engine import reading
 from receiver.storage.tables import deliveries
@@ -52,6 +54,41 @@ def test_every_address_takes_alerts_directly(
     assert answer.status_code == 200
     assert answer.json["outcome"] == "processed"
     assert [row.body for row in kept(engine)] == [body]
+
+
+def test_past_flask_an_answer_is_what_flask_would_make_of_it(client: FlaskClient) -> None:
+    past, through = (client.post(PATHS[0] + slash, data=b"not JSON") for slash in ("", "/"))
+    assert sorted(past.headers) == sorted(through.headers)
+    assert {**past.json, "delivery_id": "", "trace_id": ""} == {
+        **through.json, "delivery_id": "", "trace_id": ""
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_refusal_is_answered_by_flask_with_the_trace_id_that_was_sent(
+    engine: Engine, make_runtime: RuntimeFactory, slash: str
+) -> None:
+    guarded = client_of(make_runtime(engine, WEBHOOK_TOKEN="x" * 30))
+    answer = guarded.post(PATHS[0] + slash, data=b"{}", headers={"traceparent": TRACEPARENT})
+    assert (answer.status_code, answer.content_type) == (401, "application/problem+json")
+    assert answer.json["trace_id"] == TRACEPARENT.split("-")[1]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert kept(engine) == []
+
+
+def test_refusals_leave_nothing_behind_for_the_garbage_collector(
+    engine: Engine, make_runtime: RuntimeFactory
+) -> None:
+    guarded = client_of(make_runtime(engine, WEBHOOK_TOKEN="x" * 30))
+    guarded.post(PATHS[0], data=b"{}")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            guarded.post(PATHS[0], data=b"{}")
+        assert not [one for one in gc.get_objects() if isinstance(one, NotAuthenticated)]
+    finally:
+        gc.enable()
 
 
 def test_the_answer_says_what_became_of_the_alerts(client: FlaskClient) -> None:
