@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -72,8 +73,13 @@ def database_url(text: str) -> str:
 
 
 def web_url(text: str) -> str:
-    """An http(s) address, without its last slash."""
-    if not text.startswith(("http://", "https://")) or any(c.isspace() for c in text):
+    """An http(s) address with a host, without its last slash."""
+    try:
+        parts = urlsplit(text)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is never closed, a port above 65535
+        is_usable = False
+    if not is_usable or not text.startswith(("http://", "https://")) or any(c.isspace() for c in text):
         raise ValueError("must be an http:// or https:// address")
     return text.rstrip("/")
 

@@ -51,7 +51,7 @@ def _ended(record: Row, job: Row | None, bundle: Row | None) -> Fortune:
     detail = record["detail"] or ""
     match NotificationState(record["state"]):
         case NotificationState.SENT:
-            answer = f"; the answer was: {detail}" if detail else ""
+            answer = f"; the answer was: {detail.rstrip('.')}" if detail else ""
             return Fortune("sent", f"Sent at {at}, on attempt {record['attempt']}{answer}.")
         case NotificationState.DEAD:
             number = (bundle or job or {}).get("job_id")

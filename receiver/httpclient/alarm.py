@@ -40,14 +40,16 @@ class _Clock:
         self._changed = threading.Condition()
         self._order = itertools.count()  # alarms of the same moment have no order of their own
         self._alarms: list[tuple[float, int, Alarm]] = []
-        self._is_running = False
+        self._thread: threading.Thread | None = None
 
     def add(self, when: float, alarm: Alarm) -> None:
         with self._changed:
             heapq.heappush(self._alarms, (when, next(self._order), alarm))
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._run, name="alarms", daemon=True).start()
+            # Not alive: a bug in what an alarm did has ended it. Others must not be without limits because of that.
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name="alarms", daemon=True)
+                thread.start()
+                self._thread = thread
             elif self._alarms[0][2] is alarm:  # nearly always another one is due before it
                 self._changed.notify()
 

@@ -248,7 +248,7 @@ class HttpClient:
                 deadline.begin_again()
                 return None
             return transport_failure(error, deadline, self._timeouts)
-        if self._stock and answer.raw.closed and isinstance(response, Response):
+        if self._stock and answer.raw.closed and isinstance(response, Response) and deadline.let_go():
             self._stock.give_back(place, session)
         else:
             session.close()

@@ -54,11 +54,16 @@ class Deadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._alarm.cancel()
+        self.let_go()
         _DEADLINE.reset(self._token)
+
+    def let_go(self) -> bool:
+        """The request is over: from now on no connection is cut because of it. Whether none has been."""
+        self._alarm.cancel()
         with self._lock:
             while self._sockets:
                 self._sockets.pop().close()
+            return not self.expired
 
     def watch(self, sock: socket.socket) -> None:
         """Cut this connection too when the time is over, at once if it is over already."""

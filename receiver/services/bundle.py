@@ -102,12 +102,11 @@ class BundleSender:
                 moot = [one for one in found if not is_open(one["status"])]
                 return _Contents([one for one in found if one not in moot], moot, must_wait=False)
             beginnings = {bundle_of_beginning(heard) for heard in said.values()} - {""}
+            must_wait = notifications.is_any_unended(connection, beginnings)
+            # Again: one that has ended just now may have left some out.
+            said = notifications.said_of(connection, list(said), channel)
             moot = [one for one in found if is_unheard_of(said[one["incident_id"]])]
-            return _Contents(
-                [one for one in found if one not in moot],
-                moot,
-                notifications.is_any_unended(connection, beginnings),
-            )
+            return _Contents([one for one in found if one not in moot], moot, must_wait)
 
     def _delivered(
         self, connection: Connection, job: ClaimedJob, contents: _Contents, receipt: Receipt

@@ -156,9 +156,10 @@ class NotifyHandler:
             return {}
         with reading(self._runtime.engine) as connection:
             rows = notifications.incidents_of(connection, ids)
+            # Before what was said: what ends in between is then read, and not taken for one that never was.
+            waiting = _waiting(connection, asked)
             channels = {ask.announcement.channel for _, ask in asked}
             said = {channel: notifications.said_of(connection, ids, channel) for channel in channels}
-            waiting = _waiting(connection, asked)
             return {
                 job.job_id: _Subject(
                     rows[job.incident_id],

@@ -7,13 +7,15 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy.exc import DBAPIError
+
 from receiver import metrics
 from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
 from receiver.domain.retry import Backoff, decide_retry
 from receiver.errors import DeliveryFailed, StorageUnavailable
 from receiver.logs import event_logger
 from receiver.services.job_handler import Attempt, Completion, Foresighted, Handler
-from receiver.storage.engine import is_unreachable
+from receiver.storage.engine import error_code, is_conflict, is_retryable, is_unreachable
 
 _log = event_logger("worker")
 
@@ -51,7 +53,7 @@ def attempt(
     except DeliveryFailed as failure:
         return Completion(_after(failure, job, backoff))
     except Exception as error:  # noqa: BLE001 - the worker's outermost handler: a bug in one job must not end the others
-        if isinstance(error, StorageUnavailable) or is_unreachable(error):
+        if _is_passing(error):
             # Spreads load, guards nothing.
             pause = DATABASE_PAUSE_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311  # nosec B311
             return Completion(Outcome(Verdict.WAIT, "the database did not answer", pause))
@@ -67,6 +69,21 @@ def _after(failure: DeliveryFailed, job: ClaimedJob, backoff: Backoff) -> Outcom
     if decision.delay_seconds is None:
         return Outcome(Verdict.DEAD, decision.reason, hush_seconds=hush)
     return Outcome(Verdict.RETRY, decision.reason, decision.delay_seconds, hush)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the database is to blame, and will be well again. Rows that always stand against it are our bug."""
+    cause = (error.__cause__ or error) if isinstance(error, StorageUnavailable) else error
+    if is_conflict(cause):
+        return False
+    return isinstance(error, StorageUnavailable) or is_unreachable(error) or is_retryable(error)
+
+
+def cause_of(error: Exception) -> str:
+    """What kind of trouble the database has, without the error's text: drivers put statements and values into it."""
+    cause = error.__cause__ if isinstance(error, StorageUnavailable) else error
+    code = error_code(cause) if isinstance(cause, DBAPIError) else None
+    return f"{type(cause or error).__name__} {code}" if code else type(cause or error).__name__
 
 
 def bug(error: BaseException) -> str:

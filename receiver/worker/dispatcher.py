@@ -17,14 +17,13 @@ from receiver.logs import event_logger
 from receiver.services.job_handler import Handler
 from receiver.services.transaction import transact
 from receiver.storage import leases
-from receiver.storage.engine import error_code, reading
+from receiver.storage.engine import reading
+from receiver.worker.attempt import cause_of
 from receiver.worker.bulkhead import Bulkhead
 from receiver.worker.lease import Leases
-from receiver.worker.reaper import reap
 
 _log = event_logger("worker")
 
-REAP_SECONDS = 5.0
 # A job that waits this long behind others, which must be hanging, may find a free thread in another worker.
 LONGEST_UNSTARTED_SECONDS = 1.0
 # Where one job was due, another soon will be: after a find, looks follow each other at first this soon, then twice as
@@ -64,7 +63,7 @@ class Dispatcher:
         self._bulkheads: Sequence[Bulkhead] = ()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._next_poll = self._next_reap = 0.0
+        self._next_poll = 0.0
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self, bulkheads: Sequence[Bulkhead]) -> None:
@@ -98,7 +97,7 @@ class Dispatcher:
                 trouble = min(LONGEST_TROUBLE_SECONDS, max(SHORTEST_TROUBLE_SECONDS, trouble * 2))
                 pause = trouble * _jitter()
                 _log.warning(
-                    "worker.trouble", extra={"reason": _reason(error), "pause_seconds": round(pause, 2)}
+                    "worker.trouble", extra={"reason": cause_of(error), "pause_seconds": round(pause, 2)}
                 )
                 self._stopping.wait(pause)
             else:
@@ -106,10 +105,6 @@ class Dispatcher:
 
     def _turn(self) -> float:
         """Do what is to be done now; returns the seconds until the next turn."""
-        now = time.monotonic()
-        if now >= self._next_reap:
-            self._next_reap = now + REAP_SECONDS * _jitter()
-            reap(self._engine, self._handlers, self._stopping)
         self._give_back(LONGEST_UNSTARTED_SECONDS)
         if not self._leases.is_any_stale():
             for bulkhead in self._hungry():
@@ -150,15 +145,8 @@ class Dispatcher:
         try:
             transact(self._engine, lambda connection, _: leases.release(connection, unstarted))
         except (StorageUnavailable, DBAPIError) as error:  # their leases run out by themselves
-            _log.warning("worker.not_released", extra={"jobs": len(unstarted), "reason": _reason(error)})
+            _log.warning("worker.not_released", extra={"jobs": len(unstarted), "reason": cause_of(error)})
 
 
 def _jitter() -> float:
     return random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing  # nosec B311
-
-
-def _reason(error: Exception) -> str:
-    """What kind of trouble, without the error's text: drivers put statements and parameters into it."""
-    cause = error.__cause__ if isinstance(error, StorageUnavailable) else error
-    code = error_code(cause) if isinstance(cause, DBAPIError) else None
-    return f"{type(cause or error).__name__} {code}" if code else type(cause or error).__name__

@@ -32,7 +32,7 @@ from receiver.worker.handlers import build_handlers
 from receiver.worker.hangup import heed_hangup
 from receiver.worker.lease import Heartbeat, Leases
 from receiver.worker.queues import queues_of
-from receiver.worker.reaper import reap
+from receiver.worker.reaper import Reaper, reap
 from receiver.worker.recorder import settle
 from receiver.worker.schema_watch import SchemaWatch
 
@@ -46,7 +46,7 @@ SAME_WISH_SECONDS = 1.0
 
 
 class Worker:
-    """A dispatcher, a heartbeat, and a bulkhead for each queue. Several processes may run one each."""
+    """A dispatcher, a heartbeat, a reaper, and a bulkhead for each queue. Several processes may run one each."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Worker:
         self._handlers = build_handlers(runtime) if handlers is None else handlers
         self._leases = Leases(settings.worker_lease_seconds)
         self._heartbeat = Heartbeat(engine, self._leases)
+        self._reaper = Reaper(engine, self._handlers)
         self._dispatcher = Dispatcher(
             engine,
             self._handlers,
@@ -83,6 +84,7 @@ class Worker:
         for bulkhead in self._bulkheads:
             bulkhead.start()
         self._heartbeat.start()
+        self._reaper.start()
         self._dispatcher.start(tuple(self._bulkheads))
         self._is_started = True
 
@@ -115,6 +117,7 @@ class Worker:
         deadline = time.monotonic() + drain_seconds
         for bulkhead in self._bulkheads:
             bulkhead.stop()
+        self._reaper.stop()
         self._dispatcher.stop(drain_seconds)
         while not self._is_idle() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -157,8 +160,8 @@ def run_worker(runtime: Runtime, *, is_supervised: bool = False) -> int:
 
 def connections_needed(settings: Settings, queues: int) -> int:
     """How many database connections a worker with so many queues uses at once: what its pool should hold."""
-    # Threads of each, and its recorder's two; dispatcher, heartbeat, and the watch over the schema.
-    return queues * (settings.worker_threads + 2) + 3
+    # Threads of each, and its recorder's two; dispatcher, heartbeat, reaper, and the watch over the schema.
+    return queues * (settings.worker_threads + 2) + 4
 
 
 def run_due(
@@ -171,7 +174,7 @@ def run_due(
     """Do every job that is due, one after the other in this thread, and return how many attempts that were."""
     known = build_handlers(runtime) if handlers is None else handlers
     name, never, attempts = _new_name(), threading.Event(), 0
-    reap(runtime.engine, known, never)
+    reap(runtime.engine, known)
     for served in queues_of(runtime.notifiers) if queues is None else queues:
         while claimed := claim(runtime.engine, served, 1, runtime.settings.worker_lease_seconds, name):
             settle(runtime.engine, known, [(job, attempt(known, job, backoff)) for job in claimed], never)

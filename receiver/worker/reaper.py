@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Mapping
 
@@ -12,16 +13,47 @@ from receiver.logs import event_logger
 from receiver.services.job_handler import Completion, Handler
 from receiver.services.transaction import transact
 from receiver.storage import leases
-from receiver.worker.recorder import settle
+from receiver.worker.attempt import cause_of
+from receiver.worker.recorder import try_to_settle
 
 _log = event_logger("worker")
 _BATCH = 50  # short transactions: others go on claiming meanwhile
+REAP_SECONDS = 5.0
 
 
-def reap(engine: Engine, handlers: Mapping[str, Handler], abandoned: threading.Event) -> int:
+class Reaper:
+    """Reaps now and then, in a thread of its own: a burial may have to wait for an incident that somebody holds."""
+
+    def __init__(self, engine: Engine, handlers: Mapping[str, Handler]) -> None:
+        self._engine = engine
+        self._handlers = handlers
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first look at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more. A burial that has to wait is left to other workers."""
+        self._stopping.set()
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                reap(self._engine, self._handlers)
+            except Exception as error:  # noqa: BLE001 - the outermost handler: the worker outlives its database's troubles
+                _log.warning("worker.trouble", extra={"reason": cause_of(error)})
+            # Spreads load, guards nothing.
+            self._stopping.wait(REAP_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311  # nosec B311
+
+
+def reap(engine: Engine, handlers: Mapping[str, Handler]) -> int:
     """Make jobs with an expired lease due again, or dead where no attempt is left; returns how many there were.
 
-    Jobs of kinds without a handler here are left alone. Raises what the database raises.
+    Those whose end the database does not take just now are left for the next time, as are jobs of kinds without a
+    handler here, for others. Raises what the database raises.
     """
 
     def work(connection: Connection, _: int) -> tuple[list[ClaimedJob], list[ClaimedJob]]:
@@ -35,5 +67,6 @@ def reap(engine: Engine, handlers: Mapping[str, Handler], abandoned: threading.E
         _log.warning("job.reclaimed", extra=job.facts())
     for job in exhausted:
         reason = f"gave up after {job.attempt} attempts: the worker did not come back from the last one"
-        settle(engine, handlers, [(job, Completion(Outcome(Verdict.DEAD, reason)))], abandoned)
+        if not try_to_settle(engine, handlers, job, Completion(Outcome(Verdict.DEAD, reason))):
+            _log.info("job.unburied", extra=job.facts())
     return len(again) + len(exhausted)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine
 
@@ -23,18 +25,48 @@ from receiver.worker.attempt import bug
 _log = event_logger("worker")
 
 Ended = tuple[ClaimedJob, Completion]
-Left = tuple[ClaimedJob, Completion, bool]  # whether it may have been written already
 
 LARGEST_BATCH = 100
 LONGEST_PAUSE_SECONDS = 5.0
+UNRECORDED = "its end could not be recorded"
 REFUSALS = 5  # a record against which other rows stand this often will not be taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """The end of a job that is to be written by itself."""
+
+    job: ClaimedJob
+    completion: Completion
+    is_again: bool  # it may have been written already
+    tries: int = 0
+    is_bare: bool = False  # nothing but the job's own end is left to be written
+    not_before: float = 0.0  # monotonic seconds
+
+    def later(self) -> _Left:
+        """The same after one more try, with the pause that follows."""
+        pause = min(
+            LONGEST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self.tries + 1, 10)
+        )  # unbounded it overflows one day
+        return replace(self, is_again=True, tries=self.tries + 1, not_before=time.monotonic() + pause)
+
+    def given_up(self, why: str) -> _Left:
+        """What is to be written instead: a dead letter, with its burial if that is not what has failed.
+
+        Not another attempt: the deed is done, and would be done again each time. People have to look.
+        """
+        outcome = self.completion.outcome
+        if not outcome.reason.startswith(UNRECORDED):
+            outcome = Outcome(Verdict.DEAD, f"{UNRECORDED}: {why}")
+        has_failed_to_be_buried = self.completion.outcome.verdict is Verdict.DEAD
+        return replace(self.later(), completion=Completion(outcome), is_bare=has_failed_to_be_buried)
 
 
 class Recorder:
     """Records plain and shared ends of one queue in a thread of its own: what is there, at once, in one transaction.
 
     What cannot be written together is written one by one by a second thread: there one may wait for an incident that
-    somebody holds, or for a lease to be looked at, and hold up only others of its kind.
+    somebody holds, or for a lease to be looked at, and hold up others of its kind only for one try at a time.
     `settled` hears of each job that was recorded or lost. Ends with `abandoned`.
     """
 
@@ -51,7 +83,7 @@ class Recorder:
         self._settled = settled
         self._changed = threading.Condition()
         self._ended: list[Ended] = []
-        self._left: list[Left] = []
+        self._left: list[_Left] = []
         self._abandoned = abandoned
         self._threads = [
             threading.Thread(target=self._record_together, name=name, daemon=True),
@@ -81,7 +113,7 @@ class Recorder:
                     self._changed.wait()
                 batch, self._ended = self._ended[:LARGEST_BATCH], self._ended[LARGEST_BATCH:]
             left = _settle_together(self._engine, batch)
-            known = {id(job) for job, _, _ in left}
+            known = {id(one.job) for one in left}
             self._settled([job for job, _ in batch if id(job) not in known])
             if left:
                 with self._changed:
@@ -90,13 +122,28 @@ class Recorder:
 
     def _record_singly(self) -> None:
         while not self._abandoned.is_set():
-            with self._changed:
-                while not self._left and not self._abandoned.is_set():
-                    self._changed.wait()
-                left, self._left = self._left, []
-            for job, completion, is_again in left:
-                _settle_one(self._engine, self._handlers, job, completion, self._abandoned, is_again=is_again)
-                self._settled([job])
+            for one in self._take_due():
+                if self._abandoned.is_set():
+                    return
+                after = _try_one(self._engine, self._handlers, one)
+                if after is None:
+                    self._settled([one.job])
+                else:
+                    with self._changed:
+                        self._left.append(after)
+
+    def _take_due(self) -> list[_Left]:
+        """Wait for what is to be written singly now, the new first; none when it is abandoned."""
+        with self._changed:
+            while not self._abandoned.is_set():
+                now = time.monotonic()
+                due = [one for one in self._left if one.not_before <= now]
+                if due:
+                    self._left = [one for one in self._left if one.not_before > now]
+                    return sorted(due, key=lambda one: one.tries)
+                soonest = min((one.not_before for one in self._left), default=None)
+                self._changed.wait(None if soonest is None else soonest - now)
+        return []
 
 
 def settle(
@@ -106,14 +153,24 @@ def settle(
 
     While the database is away it waits until `abandoned` is set: what was done must not be forgotten lightly.
     """
-    for job, completion, is_again in _settle_together(engine, batch):
-        _settle_one(engine, handlers, job, completion, abandoned, is_again=is_again)
+    for one in _settle_together(engine, batch):
+        after: _Left | None = one
+        while after is not None and not abandoned.wait(max(0.0, after.not_before - time.monotonic())):
+            after = _try_one(engine, handlers, after)
 
 
-def _settle_together(engine: Engine, batch: Sequence[Ended]) -> list[Left]:
+def try_to_settle(
+    engine: Engine, handlers: Mapping[str, Handler], job: ClaimedJob, completion: Completion
+) -> bool:
+    """Record one end, unless the database says "not now": False then."""
+    only_try = _Left(job, completion, is_again=False, tries=REFUSALS - 1)
+    return _try_one(engine, handlers, only_try) is None
+
+
+def _settle_together(engine: Engine, batch: Sequence[Ended]) -> list[_Left]:
     """Write in one transaction what can be; returns the others, and all if that transaction fails."""
     together, alone = _divide(batch)
-    left = [(job, completion, False) for job, completion in alone]
+    left = [_Left(job, completion, is_again=False) for job, completion in alone]
     is_written = False
     try:
         is_written = not together or _write_together(engine, together)
@@ -121,11 +178,11 @@ def _settle_together(engine: Engine, batch: Sequence[Ended]) -> list[Left]:
         free = [
             one for one in together if one[1].shared is None or one[1].shared.incident_id not in held.busy
         ]
-        left += [(*one, False) for one in together if one not in free]
+        left += [_Left(*one, is_again=False) for one in together if one not in free]
         together = free
         with suppress(LocksBusy):  # another one: enough of that
             is_written = not together or _write_together(engine, together)
-    return left if is_written else left + [(*one, True) for one in together]
+    return left if is_written else left + [_Left(*one, is_again=True) for one in together]
 
 
 def _divide(batch: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
@@ -174,38 +231,21 @@ def _write_together(engine: Engine, together: Sequence[Ended]) -> bool:
     return True
 
 
-def _settle_one(
-    engine: Engine,
-    handlers: Mapping[str, Handler],
-    job: ClaimedJob,
-    completion: Completion,
-    abandoned: threading.Event,
-    *,
-    is_again: bool,
-) -> None:
-    tries = 0
-    while not abandoned.is_set():
-        try:
-            record(engine, handlers, job, completion, is_again=is_again or tries > 0)
-        except LeaseLost:
-            _log.warning("lease.lost", extra=job.facts() | {"unrecorded": completion.outcome.verdict.value})
-            return
-        except Exception as error:  # noqa: BLE001 - the outermost handler: what one job writes must not end others
-            tries += 1
-            if _is_passing(error, tries):
-                abandoned.wait(min(LONGEST_PAUSE_SECONDS, 0.1 * 2.0**tries))
-                continue
-            _log.error("job.unrecordable", extra=job.facts(), exc_info=True)
-            if completion.outcome.verdict is Verdict.DEAD and not handlers:
-                return
-            # Not another attempt: the deed is done, and would be done again each time. People have to look.
-            handlers, completion = (
-                {},
-                Completion(Outcome(Verdict.DEAD, f"its end could not be recorded: {bug(error)}")),
-            )
-        else:
-            _tell(job, completion.outcome)
-            return
+def _try_one(engine: Engine, handlers: Mapping[str, Handler], one: _Left) -> _Left | None:
+    """Write one end; None once it is written or never will be, else what is to be tried again."""
+    job, completion = one.job, one.completion
+    try:
+        record(engine, {} if one.is_bare else handlers, job, completion, is_again=one.is_again)
+    except LeaseLost:
+        _log.warning("lease.lost", extra=job.facts() | {"unrecorded": completion.outcome.verdict.value})
+    except Exception as error:  # noqa: BLE001 - the outermost handler: what one job writes must not end others
+        if _is_passing(error, one.tries + 1):
+            return one.later()
+        _log.error("job.unrecordable", extra=job.facts(), exc_info=True)
+        return None if one.is_bare else _try_one(engine, handlers, one.given_up(bug(error)))
+    else:
+        _tell(job, completion.outcome)
+    return None
 
 
 def _is_passing(error: Exception, tries: int) -> bool:

@@ -39,9 +39,11 @@ def url_of(engine: Engine) -> str:
         (Shape(), []),
     ],
 )
-def test_what_was_acknowledged_and_stored_is_proven(engine, shape, serials):
+def test_what_was_acknowledged_and_stored_is_proven_and_no_more(engine, shape, serials):
     take(url_of(engine), shape, serials)
     prove(url_of(engine), shape, serials)
+    with pytest.raises(ProofFailed, match="deliveries: "):
+        prove(url_of(engine), shape, [*serials, 99])
 
 
 def test_a_delivery_that_was_acknowledged_and_is_not_there_is_found(sqlite_engine):

@@ -50,6 +50,7 @@ def test_it_waits_for_http(tmp_path):
     with Process(server, folder=tmp_path) as process:
         process.wait_for_http(f"http://127.0.0.1:{port}/")
         process.wait_for_http(f"http://127.0.0.1:{port}/missing", status=404)
+        assert '"GET /missing HTTP/1.1" 404' in process.output()
 
 
 def test_a_process_that_ends_too_early_says_what_it_printed(tmp_path):

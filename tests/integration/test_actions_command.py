@@ -122,7 +122,9 @@ def test_what_it_leaves_behind_does_not_outlive_it(tmp_path):
         f"open({str(pid)!r}, 'w').write(str(child.pid))"
     )
     carry_out(known(tmp_path, run=python(source)), it())
-    wait_until(lambda: not alive(int(pid.read_text())), what="it is gone")
+    child = int(pid.read_text())
+    wait_until(lambda: not alive(child), what="it is gone")
+    assert not alive(child)
 
 
 def test_endless_output_is_cut_and_does_not_hold_it_up(tmp_path):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from receiver.services.incidents import Deed, acknowledge, resolve
 from receiver.worker.dispatcher import claim
@@ -77,6 +77,9 @@ def test_a_message_that_was_sent_names_its_rule_its_key_and_the_answer(runtime, 
     assert one["idempotency_key"] == f"notify:{incident_id}:slack:opened"
     assert one["answer"] == "ok"
     assert one["sentence"].endswith("on attempt 1; the answer was: ok.")
+    with runtime.engine.begin() as connection:
+        connection.execute(text("UPDATE notifications SET detail = 'All is well.'"))
+    assert message(explained(runtime, incident_id))["sentence"].endswith("was: All is well.")
     assert one["next_attempt_at"] is None
     assert one["limit"] == "1 of 3 messages in the minute that is under way."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +19,6 @@ from receiver.worker.recorder import record
 from tests.builders.jobs import QUEUE, add, pass_time, request, row, states
 from tests.fakes.handlers import DONE, Probe
 
-NEVER = threading.Event()
 HANDLERS = Probe().handlers
 
 
@@ -37,19 +35,19 @@ def test_a_finished_job_is_done_and_stays_done(engine, claimed):
     assert (row(engine)["state"], row(engine)["lease_until"]) == ("done", None)
     assert row(engine)["finished_at"] is not None
     pass_time(engine, 3600)
-    reap(engine, HANDLERS, NEVER)
+    reap(engine, HANDLERS)
     assert claim(engine, QUEUE, 1, 60, "w") == []
 
 
 def test_a_valid_lease_is_respected(engine, claimed):
     pass_time(engine, 50)
-    assert reap(engine, HANDLERS, NEVER) == 0
+    assert reap(engine, HANDLERS) == 0
     assert claim(engine, QUEUE, 1, 60, "second") == []
 
 
 def test_an_expired_lease_gives_the_job_to_another_worker_and_the_late_end_is_refused(engine, claimed):
     pass_time(engine, 61)
-    assert reap(engine, HANDLERS, NEVER) == 1
+    assert reap(engine, HANDLERS) == 1
     (again,) = claim(engine, QUEUE, 1, 60, "second")
     assert again.attempt == 2
     written = []
@@ -65,7 +63,7 @@ def test_an_expired_lease_gives_the_job_to_another_worker_and_the_late_end_is_re
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_no_kind_of_end_gets_past_the_fence(engine, claimed, verdict):
     pass_time(engine, 61)
-    reap(engine, HANDLERS, NEVER)
+    reap(engine, HANDLERS)
     before = row(engine)
     with pytest.raises(LeaseLost):
         record(engine, HANDLERS, claimed, Completion(Outcome(verdict, "late", 1.0)))
@@ -80,7 +78,7 @@ def test_an_end_whose_commit_was_not_answered_is_known_again(engine, claimed):
 
 def test_a_job_that_was_taken_away_does_not_look_recorded(engine, claimed):
     pass_time(engine, 61)
-    reap(engine, HANDLERS, NEVER)
+    reap(engine, HANDLERS)
     with engine.begin() as connection:
         assert not leases.is_recorded(connection, claimed)
 
@@ -89,7 +87,7 @@ def test_many_ends_are_all_written_or_none(engine, claimed):
     add(engine, request("other"))
     (other,) = claim(engine, QUEUE, 1, 60, "first")
     pass_time(engine, 61)
-    reap(engine, HANDLERS, NEVER)
+    reap(engine, HANDLERS)
     (stolen,) = claim(engine, QUEUE, 1, 60, "second")
     (mine,) = claim(engine, QUEUE, 1, 60, "first")
     lost = claimed if stolen.job_id == claimed.job_id else other
@@ -104,7 +102,7 @@ def test_many_ends_are_all_written_or_none(engine, claimed):
 def test_a_lost_claim_cannot_end_a_later_claim_of_the_same_worker(engine, claimed):
     add(engine, request("other"))
     pass_time(engine, 61)
-    reap(engine, HANDLERS, NEVER)
+    reap(engine, HANDLERS)
     both = claim(engine, QUEUE, 2, 60, "first")
     other = next(job for job in both if job.job_id != claimed.job_id)
     with pytest.raises(LeaseLost), engine.begin() as connection:
@@ -117,7 +115,7 @@ def test_a_heartbeat_keeps_a_long_job(engine, claimed):
     for _ in range(5):
         pass_time(engine, 50)
         Heartbeat(engine, held).beat()
-    assert reap(engine, HANDLERS, NEVER) == 0
+    assert reap(engine, HANDLERS) == 0
     record(engine, HANDLERS, claimed, DONE)
     assert row(engine)["state"] == "done"
 
@@ -130,7 +128,7 @@ def test_a_heartbeat_names_its_jobs_so_that_a_forgotten_one_is_not_kept_alive(en
     pass_time(engine, 50)
     Heartbeat(engine, held).beat()
     pass_time(engine, 50)
-    assert reap(engine, HANDLERS, NEVER) == 1
+    assert reap(engine, HANDLERS) == 1
     assert states(engine) == {"k": "running", "forgotten": "ready"}
 
 
@@ -140,16 +138,16 @@ def test_a_heartbeat_does_not_revive_an_expired_lease(engine, claimed):
     pass_time(engine, 61)
     Heartbeat(engine, held).beat()
     assert held.held() == []
-    assert reap(engine, HANDLERS, NEVER) == 1
+    assert reap(engine, HANDLERS) == 1
 
 
 def test_reaping_twice_changes_nothing_more(engine, claimed):
     pass_time(engine, 61)
-    assert reap(engine, HANDLERS, NEVER) == 1
+    assert reap(engine, HANDLERS) == 1
     before = row(engine)
     assert (before["state"], before["attempt"]) == ("ready", 1)
     assert "did not come back" in before["last_error"]
-    assert reap(engine, HANDLERS, NEVER) == 0
+    assert reap(engine, HANDLERS) == 0
     assert row(engine) == before
 
 
@@ -159,7 +157,7 @@ def test_a_job_that_kills_every_worker_ends_as_a_dead_letter(engine):
     for _ in range(2):
         claim(engine, QUEUE, 1, 60, "w")
         pass_time(engine, 61)
-        reap(engine, probe.handlers, NEVER)
+        reap(engine, probe.handlers)
     assert row(engine)["state"] == "dead"
     assert row(engine)["last_error"].startswith("gave up after 2 attempts")
     assert probe.buried == [(row(engine)["job_id"], row(engine)["last_error"])]
@@ -167,7 +165,7 @@ def test_a_job_that_kills_every_worker_ends_as_a_dead_letter(engine):
 
 def test_jobs_of_a_kind_that_is_not_known_here_are_left_to_those_who_know_it(engine, claimed):
     pass_time(engine, 61)
-    assert reap(engine, {"another": Probe()}, NEVER) == 0
+    assert reap(engine, {"another": Probe()}) == 0
     assert row(engine)["state"] == "running"
 
 
@@ -188,7 +186,7 @@ def test_an_unknown_outcome_can_be_left_to_people(engine, claimed):
     with engine.begin() as connection:
         leases.finish(connection, claimed, JobState.UNKNOWN, "it may have run")
     pass_time(engine, 3600)
-    assert reap(engine, HANDLERS, NEVER) == 0
+    assert reap(engine, HANDLERS) == 0
     assert (row(engine)["state"], row(engine)["last_error"]) == ("unknown", "it may have run")
 
 
@@ -201,7 +199,7 @@ def test_a_host_whose_clock_is_an_hour_off_neither_rushes_nor_steals(engine, mon
     add(engine, request("now"), request("later", delay_seconds=60))
     (job,) = claim(engine, QUEUE, 5, 60, "w")
     assert job.idempotency_key == "now"
-    assert reap(engine, HANDLERS, NEVER) == 0
+    assert reap(engine, HANDLERS) == 0
     record(engine, HANDLERS, job, Completion(Outcome(Verdict.RETRY, "again", 30.0)))
     assert claim(engine, QUEUE, 5, 60, "w") == []
     pass_time(engine, 31)

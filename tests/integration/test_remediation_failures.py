@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from receiver.domain.events import EventType
 from receiver.domain.jobs import Outcome, Verdict
@@ -12,7 +15,7 @@ from receiver.services.remediation.authorise import LOST
 from receiver.services.remediation.handler import RemediateHandler
 from receiver.worker.dispatcher import claim
 from receiver.worker.reaper import reap
-from receiver.worker.recorder import record
+from receiver.worker.recorder import record, settle
 from tests.builders.jobs import pass_time, row, states
 from tests.builders.remediation import (
     action,
@@ -29,7 +32,6 @@ from tests.builders.remediation import (
 )
 from tests.fakes.kube_objects import deployment
 from tests.fakes.kubernetes import Fault, KubernetesServer
-from tests.integration.test_jobs_lease import NEVER
 
 UNREADABLE = Fault(status=503, method="GET")
 GONE = {"KUBERNETES_URL": "http://127.0.0.1:9", "KUBERNETES_TOKEN": "x"}  # nobody listens there
@@ -182,13 +184,29 @@ def test_a_job_that_is_given_up_leaves_nothing_behind_as_if_it_still_ran(engine,
     assert [one["outcome"] for one in failures(engine, incident_id)] == ["unknown", "failed"]
 
 
+def test_an_action_whose_end_cannot_be_recorded_is_unknown_and_goes_to_people(engine, runtime, cluster):
+    def write(connection):
+        raise DataError("UPDATE", {}, ValueError("a bug of ours"))
+
+    incident_id = open_incident(runtime)
+    action_id = wish(runtime, incident_id, scale())
+    handlers = {"remediate": RemediateHandler(runtime)}
+    (job,) = claim(engine, "remediate", 1, 60, "w")
+    done = handlers["remediate"].run(job)
+    settle(engine, handlers, [(job, Completion(done.outcome, write))], threading.Event())
+    assert len(cluster.changes()) == 1
+    assert states(engine)[f"remediate:{action_id}"] == "dead"
+    assert action(engine, action_id)["state"] == "unknown"
+    assert [one["outcome"] for one in failures(engine, incident_id)] == ["unknown"]
+
+
 def test_a_job_that_kills_every_worker_before_it_begins_fails_in_the_end(engine, runtime, cluster):
     action_id = wish(runtime, open_incident(runtime), scale())
     handlers = {"remediate": RemediateHandler(runtime)}
     for _ in range(6):
         claim(engine, "remediate", 1, 60, "w")
         pass_time(engine, 61)
-        reap(engine, handlers, NEVER)
+        reap(engine, handlers)
     assert action(engine, action_id)["state"] == "failed"
     assert "the worker did not come back" in action(engine, action_id)["error"]
     assert cluster.journal() == []

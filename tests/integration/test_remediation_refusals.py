@@ -36,10 +36,12 @@ def test_the_refusal_of_the_last_action_fails_the_mitigation(engine, runtime, in
     assert incident(engine, incident_id)["mitigation"] == "failed"
 
 
-def test_so_does_an_action_whose_texts_cannot_be_filled_in(engine, runtime, incident_id):
+def test_so_does_an_action_whose_texts_cannot_be_filled_in(engine, runtime, incident_id, caplog):
     wish(runtime, incident_id, scale(service="{{ labels.nothing_of_this_name }}"))
     (event,) = of_type(engine, incident_id, EventType.ACTION_REJECTED)
     assert (event.payload["refusal"], event.payload["mitigation"]) == ("invalid", ["investigating", "failed"])
+    (line,) = [one for one in caplog.records if one.message == "action.refused"]
+    assert vars(line)["reason"] == event.payload["reason"]
     assert incident(engine, incident_id)["mitigation"] == "failed"
 
 

@@ -9,8 +9,9 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
+from receiver.domain.jobs import ClaimedJob
 from receiver.domain.retry import Backoff
 from receiver.runtime import Runtime
 from receiver.services.jobs import retry_jobs
@@ -117,6 +118,36 @@ def test_the_ends_of_bundled_incidents_are_not_told_one_by_one(storm, runtime, e
         assert ends == {"bundled": LIMIT, "superseded": 20}
         assert len(slack.delivered()) == LIMIT + 1
     assert {job["state"].value for job in rows(engine) if "updated" not in job["idempotency_key"]} == {"done"}
+
+
+def test_a_bundle_that_leaves_some_out_while_that_of_their_ends_is_made_is_not_overlooked(
+    storm, runtime, engine, slack
+):
+    handlers = build_handlers(runtime)
+    storm.breaks(LIMIT + 3)
+    run_due(runtime)
+    storm.ends(LIMIT + 3)
+    let_time_pass(engine, 15)
+    due = claim(engine, QUEUE, 20, 60, "w")
+    (opened,) = [job for job in due if job.idempotency_key.startswith("bundle:")]
+    others = [job for job in due if job is not opened]
+    left_out = attempt(handlers, opened, Backoff())
+    settle(engine, handlers, [(job, attempt(handlers, job, Backoff())) for job in others], NEVER)
+    let_time_pass(engine, 15)
+    ends = next(job for job in claim(engine, QUEUE, 20, 60, "w") if job.idempotency_key.startswith("bundle:"))
+
+    def record(connection, cursor, statement, *rest):
+        if statement.startswith("SELECT notifications.incident_id") and not ended:
+            ended.append(opened)
+            settle(engine, handlers, [(opened, left_out)], NEVER)
+
+    ended: list[ClaimedJob] = []
+    event.listen(runtime.engine, "after_cursor_execute", record)
+    completion = attempt(handlers, ends, Backoff())
+    event.remove(runtime.engine, "after_cursor_execute", record)
+    assert ended
+    told_of = {"the bundle that tells of the beginnings has not ended yet", "sent, about 5 incidents"}
+    assert completion.outcome.reason in told_of
 
 
 def test_an_incident_that_is_over_when_its_bundle_goes_out_is_left_out(storm, runtime, engine, slack):

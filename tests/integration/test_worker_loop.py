@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
+import pymysql
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from receiver.domain.jobs import JobState
 from receiver.domain.retry import Backoff
-from receiver.errors import DeliveryFailed
+from receiver.errors import DeliveryFailed, StorageUnavailable
 from receiver.storage.engine import create_engine
 from receiver.worker.dispatcher import claim
 from receiver.worker.loop import Worker
@@ -209,6 +211,27 @@ def test_what_a_dead_worker_left_is_picked_up(engine, working):
     with working(probe):
         wait_until(lambda: all_done(engine), timeout=20)
     assert [job.attempt for job in probe.started] == [2]
+
+
+def test_a_burial_that_the_database_does_not_take_yet_holds_up_nobody(engine, working, gate):
+    class Waiting(Probe):
+        def bury(self, connection, job, reason):
+            if not gate.is_set():  # as when somebody holds the incident's row
+                raise StorageUnavailable("not now") from OperationalError(
+                    "", {}, pymysql.OperationalError(1205)
+                )
+            super().bury(connection, job, reason)
+
+    add(engine, request("the last attempt", max_attempts=1))
+    claim(engine, QUEUE, 1, 60, "a worker that died")
+    pass_time(engine, 61)
+    add(engine, request("another"))
+    probe = Waiting()
+    with working(probe):
+        wait_until(lambda: probe.keys == ["another"])
+        gate.set()
+        wait_until(lambda: states(engine) == {"the last attempt": "dead", "another": "done"}, timeout=20)
+    assert len(probe.buried) == 1
 
 
 def test_an_idle_worker_asks_once_a_poll_and_writes_nothing_but_the_reaping(engine, make_runtime):

@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
+from receiver.domain.jobs import ClaimedJob, Verdict
 from receiver.domain.retry import Backoff
 from receiver.runtime import Runtime
 from receiver.services.incidents import Deed, acknowledge, close, resolve
@@ -109,6 +110,28 @@ def test_the_end_is_told_after_a_message_that_is_under_way(story, engine):
     story.pass_time(10)
     story.work()
     assert sorted(story.notifications()) == [("opened", 0, "superseded"), ("resolved", 0, "sent")]
+
+
+def test_a_message_that_ends_while_it_is_asked_about_is_not_overlooked(story, engine):
+    """Else the end would be told beside the thread of the beginning."""
+    story.fire()
+    handlers = build_handlers(story.runtime)
+    (opened,) = claim(engine, "notify-slack", 1, 60, "w")
+    sent = attempt(handlers, opened, Backoff())
+    story.recover()
+    (resolved,) = claim(engine, "notify-slack", 1, 60, "w")
+
+    def record(connection, cursor, statement, *rest):
+        if "FROM notifications" in statement and not ended:
+            ended.append(opened)
+            settle(engine, handlers, [(opened, sent)], NEVER)
+
+    ended: list[ClaimedJob] = []
+    event.listen(story.runtime.engine, "after_cursor_execute", record)
+    completion = attempt(handlers, resolved, Backoff())
+    event.remove(story.runtime.engine, "after_cursor_execute", record)
+    assert ended
+    assert completion.outcome.verdict is Verdict.WAIT
 
 
 def test_the_end_does_not_wait_for_a_worker_that_died(story, engine):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,6 @@ from tests.fakes.handlers import Probe
 from tests.fakes.polling import wait_until
 from tests.fakes.slack import CHANNEL_NOT_FOUND, SlackServer, hang, rate_limited
 from tests.fixtures.runtimes import RuntimeFactory
-
-NEVER = threading.Event()
 
 
 @pytest.fixture
@@ -87,7 +84,7 @@ def test_a_message_that_no_worker_survives_is_known_to_be_dead(story, engine):
         connection.execute(text("UPDATE jobs SET max_attempts = 1"))
     claim(engine, "notify-slack", 1, 60, "a worker that dies")
     story.pass_time(61)
-    reap(engine, build_handlers(story.runtime), NEVER)
+    reap(engine, build_handlers(story.runtime))
     assert story.notifications() == [("opened", 0, "dead")]
     assert story.events()[-1] == "notification.failed"
 

@@ -21,7 +21,7 @@ from receiver.storage.engine import reading
 from receiver.worker.attempt import attempt, prepare
 from receiver.worker.dispatcher import claim
 from receiver.worker.handlers import build_handlers
-from receiver.worker.recorder import settle
+from receiver.worker.recorder import Recorder, settle
 from tests.builders.flow import Storm, rules_file
 from tests.builders.jobs import states
 from tests.fakes.polling import wait_until
@@ -152,6 +152,30 @@ def test_an_incident_that_somebody_holds_is_waited_for_alone(mysql_engine, make)
         wait_until(lambda: recorded(mysql_engine) == all_of(COUNT - 1))
         connection.rollback()
     settling.join(20)
+    assert recorded(mysql_engine) == all_of(COUNT)
+
+
+def test_an_incident_that_stays_held_holds_up_no_other_that_waits_for_its_turn(mysql_engine, make):
+    runtime = make(mysql_engine)
+    ended = sent(runtime)
+    (held, _), (busy, _) = ended[:2]
+    settled: list[ClaimedJob] = []
+    abandoned = threading.Event()
+    recorder = Recorder(mysql_engine, build_handlers(runtime), settled.extend, abandoned)
+    query = text("SELECT incident_id FROM incidents WHERE incident_id = :id FOR UPDATE")
+    with mysql_engine.connect() as for_long, mysql_engine.connect() as for_a_moment:
+        for_long.execute(query, {"id": held.incident_id})
+        for_a_moment.execute(query, {"id": busy.incident_id})
+        for job, completion in ended:
+            recorder.submit(job, completion)
+        recorder.start()
+        wait_until(lambda: recorded(mysql_engine) == all_of(COUNT - 2))
+        for_a_moment.rollback()
+        wait_until(lambda: recorded(mysql_engine) == all_of(COUNT - 1), timeout=20)
+        for_long.rollback()
+    wait_until(lambda: len(settled) == COUNT, timeout=20)
+    abandoned.set()
+    recorder.wake()
     assert recorded(mysql_engine) == all_of(COUNT)
 
 

@@ -25,8 +25,10 @@ class Failing:
 
     def __init__(self, error):
         self.error = error
+        self.asked = 0
 
     def read(self, size):
+        self.asked += 1
         raise self.error
 
 
@@ -139,7 +141,9 @@ def test_no_more_than_a_bounded_part_of_a_refused_body_is_read():
 
 
 def test_a_refused_body_that_breaks_is_no_further_error():
-    discard_body(environ(length=None) | {"wsgi.input": Failing(NoMoreData())})
+    broken = Failing(NoMoreData())
+    discard_body(environ(length=None) | {"wsgi.input": broken})
+    assert broken.asked == 1
 
 
 def test_without_length_and_without_chunks_there_is_no_body():

@@ -49,11 +49,16 @@ def test_a_misspelt_setting_is_reported_instead_of_ignored() -> None:
         ("SMTP_URL", "http://user:s3cr3t-token@mail.example"),
         ("SMTP_URL", "smtp://user:s3cr3t-token@mail.example:port"),
         ("WEBHOOK_OUT_URL", "ftp://hooks.example/s3cr3t-token"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.example:99999/s3cr3t-token"),
+        ("SLACK_WEBHOOK_URL", "https:///s3cr3t-token"),
+        ("WEBHOOK_OUT_URL", "https://user:s3cr3t-token@[::1"),
         ("WEBHOOK_OUT_SECRET", "whsec_s3cr3t-token"),
     ],
 )
 def test_a_message_about_a_secret_does_not_hold_it(name: str, value: str) -> None:
-    assert "s3cr3t-token" not in "".join(problems(**{name: value}))
+    found = "\n".join(problems(**{name: value}))
+    assert f"RECEIVER_{name}: " in found
+    assert "s3cr3t-token" not in found
 
 
 def test_a_secret_can_come_as_a_file(tmp_path: Path) -> None:

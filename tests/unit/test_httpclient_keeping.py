@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from receiver.errors import DeliveryFailed
-from receiver.httpclient import HttpClient, stock
+from receiver.httpclient import HttpClient, alarm, connection, stock
 from tests.fakes.polling import wait_until
 from tests.fakes.raw_http import Conversation, RawServer
 
@@ -183,6 +183,36 @@ def test_idle_ones_are_closed_although_nobody_asks_for_them(client, monkeypatch)
 
         client.post_json(server.url, 1)
         wait_until(lambda: ended == [b""])
+    assert server.connections == 1
+
+
+def test_the_time_limit_of_a_request_that_is_over_does_not_cut_the_next_one(client, monkeypatch):
+    give_back = stock.Stock.give_back
+
+    def give_back_at_the_last_moment(self, place, session):
+        give_back(self, place, session)  # from here on another thread may use it
+        connection._DEADLINE.get()._expire()
+
+    monkeypatch.setattr(stock.Stock, "give_back", give_back_at_the_last_moment)
+    with Server() as server:
+        for number in range(3):
+            assert client.post_json(server.url, number).text == "ok"
+    assert server.connections == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_one_alarm_does_not_end_the_others():
+    rung = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def fail():
+        threads[:] = [threading.current_thread()]
+        raise KeyError("a bug")
+
+    alarm.Alarm(0.0, fail)
+    wait_until(lambda: threads != [] and not threads[0].is_alive())
+    alarm.Alarm(0.0, rung.set)
+    assert rung.wait(5)
 
 
 def test_a_cookie_is_not_carried_to_the_next_message(client):

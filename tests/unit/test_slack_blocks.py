@@ -331,5 +331,8 @@ def test_slack_takes_the_longest_of_everything(notification, filler):
 
 @pytest.mark.parametrize("notification", [FIRING, UPDATED, RESOLVED])
 def test_the_parts_are_what_slacks_own_checks_let_pass(notification):
-    for block in Block.parse_all(payload(notification)["blocks"]):
+    written = payload(notification)["blocks"]
+    read = Block.parse_all(written)  # leaves out what it does not know
+    assert [block.type for block in read] == [block["type"] for block in written]
+    for block in read:
         block.validate_json()

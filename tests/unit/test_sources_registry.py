@@ -25,9 +25,12 @@ def reason_for(body):
     return refused.value.reason
 
 
-def parse_or_refuse(body):
+def is_read(body):
+    """Whether it is; if not, it must be refused."""
     with suppress(UnintelligibleBody):
         parse(body)
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -136,9 +139,12 @@ def test_deep_nesting_outside_the_alerts_is_named():
 
 @pytest.mark.parametrize("body", [bodies.alertmanager(bodies.alert()), bodies.grafana_legacy()])
 def test_nesting_about_as_deep_as_can_be_read_is_no_crash(body):
-    for depth in range(880, 1_000):
-        for name in (b"tags", b"values", b"groupLabels"):
-            parse_or_refuse(body[:-1] + b',"' + name + b'":{"a":' + b"[" * depth + b"]" * depth + b"}}")
+    for name in (b"tags", b"values", b"groupLabels"):
+        found = [
+            is_read(body[:-1] + b',"' + name + b'":{"a":' + b"[" * depth + b"]" * depth + b"}}")
+            for depth in range(880, 1_000)
+        ]
+        assert (found[0], found[-1]) == (True, False)
 
 
 def test_a_large_body_of_mostly_commas_is_read_all_the_same():

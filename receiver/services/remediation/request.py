@@ -21,7 +21,7 @@ from receiver.domain.rules.run_spec import RunSpec
 from receiver.errors import RenderFailed
 from receiver.logs import event_logger
 from receiver.runtime import Runtime
-from receiver.services.remediation.facts import count_refusal, told
+from receiver.services.remediation.facts import count_refusal, logged, told
 from receiver.storage import database_clock, incident_changes, remediation
 
 ATTEMPTS = 6  # with the default backoff: about half a minute
@@ -204,7 +204,7 @@ def row_of(
 
 def _refused(connection: Connection, row: dict[str, Any], wish: ActionWish, reason: str) -> Event:
     count_refusal(Refusal.INVALID)
-    _log.warning("action.refused", extra={"action_id": row["action_id"], "incident_id": row["incident_id"]})
+    _log.warning("action.refused", extra=logged(row) | {"reason": reason})
     return Event(
         type=EventType.ACTION_REJECTED,
         created_at=wish.at,
