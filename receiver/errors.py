@@ -145,6 +145,10 @@ class SpoolFailed(ReceiverError):
     """The local spool cannot be used: full, unwritable, broken. The text names the folder and nothing that is in it."""
 
 
+class SpoolFull(SpoolFailed):
+    """The spool, or its disk, has no room: as soon as something is drained it has."""
+
+
 class ArchiveFailed(ReceiverError):
     """An archive cannot be written, or is not whole. The text names the file and nothing that is in it."""
 

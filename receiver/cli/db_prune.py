@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,18 +11,20 @@ import click
 from sqlalchemy import Engine
 
 from receiver.cli.db_engine import database
-from receiver.clock import isoformat, utc_now
+from receiver.cli.exits import Exit
+from receiver.clock import isoformat
 from receiver.config import Settings
+from receiver.errors import ArchiveFailed
 from receiver.services.archive import ArchivingSweep, Target, sweep_through
 from receiver.services.archive_file import check as check_archive
-from receiver.services.retention import cutoffs_of, survey
+from receiver.services.retention import cutoffs_now, survey
 from receiver.services.retention import prune as prune_database
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Remove what is old, into an archive first if wanted.")
 @click.option("--dry-run", is_flag=True, help="Only tell how much may go.")
 @click.option(
     "--archive-to",
@@ -36,31 +39,32 @@ def prune(dry_run: bool, archive_to: Path | None) -> None:
     """
     with database() as (settings, engine):
         if dry_run:
-            _tell(survey(engine, cutoffs_of(settings, utc_now())), "may go")
+            _tell(survey(engine, cutoffs_now(engine, settings)), "may go")
             return
         folder = archive_to or settings.archive_dir
         if folder is None:
             has_broker = settings.broker_url is not None
-            rows = prune_database(engine, cutoffs_of(settings, utc_now()), has_broker=has_broker)
+            rows = prune_database(engine, cutoffs_now(engine, settings), has_broker=has_broker)
         else:
             rows = _archive(engine, settings, Target(folder, removes=True))
     _tell(rows, "removed")
 
 
-@click.command()
+@click.command(short_help="Write what is old into files, or check such files.")
 @click.option(
     "--to", "folder", type=_FOLDER, metavar="DIR", help="Where to.  [default: RECEIVER_ARCHIVE_DIR]"
 )
-@click.option(
-    "--check", "files", type=_FILE, metavar="FILE", multiple=True, help="Only prove that a file is whole."
-)
-def archive(folder: Path | None, files: tuple[Path, ...]) -> None:
+@click.option("--check", is_flag=True, help="Only prove that FILES are whole.")
+@click.argument("files", type=_FILE, nargs=-1)
+def archive(folder: Path | None, check: bool, files: tuple[Path, ...]) -> None:
     """Write what `receiver db prune` would remove into compressed files, and remove nothing.
 
-    docs/operations.md describes the files. `--check FILE` proves one whole: nothing cut off, nothing changed. Exit
-    status 1 if it is not.
+    docs/operations.md describes the files. `--check FILES` proves each whole: nothing cut off, nothing changed. Exit
+    status 1 if one is not.
     """
-    if files:
+    if check != bool(files) or (check and folder):
+        raise click.UsageError("either --check FILES, or --to DIR")
+    if check:
         _check(files)
         return
     with database() as (settings, engine):
@@ -72,7 +76,7 @@ def archive(folder: Path | None, files: tuple[Path, ...]) -> None:
 
 def _archive(engine: Engine, settings: Settings, target: Target) -> Counter[str]:
     has_broker = settings.broker_url is not None
-    sweep = ArchivingSweep(engine, cutoffs_of(settings, utc_now()), target, has_broker=has_broker)
+    sweep = ArchivingSweep(engine, cutoffs_now(engine, settings), target, has_broker=has_broker)
     try:
         sweep_through(sweep)
     finally:
@@ -82,10 +86,18 @@ def _archive(engine: Engine, settings: Settings, target: Target) -> Counter[str]
 
 
 def _check(files: Iterable[Path]) -> None:
+    are_whole = True
     for file in files:
-        contents = check_archive(file)
+        try:
+            contents = check_archive(file)
+        except ArchiveFailed as failure:
+            click.echo(failure, err=True)
+            are_whole = False
+            continue
         click.echo(f"{file} is whole, made at {isoformat(contents.header.made_at)}:")
         _tell(contents.rows, "in it")
+    if not are_whole:
+        sys.exit(Exit.FAILED)
 
 
 def _tell(rows: Counter[str], done: str) -> None:

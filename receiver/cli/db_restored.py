@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
 from receiver.cli.db_engine import database
-from receiver.services.restored import Restored, settle_restored
+from receiver.cli.exits import Exit, Failure
+from receiver.clock import as_utc
+from receiver.services.restored import Restored, running_worker, settle_restored
 
 
-@click.command()
+@click.command(short_help="After a restore: put aside what may have been done.")
 @click.option(
     "--before",
     metavar="TIME",
@@ -21,10 +23,17 @@ def restored(before: str | None) -> None:
 
     Messages, actions, escalations and diagnoses that were still to be done become dead letters, which people look at
     and have done by `receiver jobs retry`. Actions that were under way become expired or unknown. Nothing is sent.
-    Repeating it does nothing more.
+    Repeating it does nothing more. It refuses while a worker is at work on the database.
     """
     moment = None if before is None else _moment(before)
-    with database() as (_, engine):
+    with database() as (settings, engine):
+        worker = running_worker(engine, settings.worker_poll_seconds)
+        if worker is not None:
+            raise Failure(
+                Exit.FAILED,
+                f"A worker is running on this database ({worker}): it does what is to be put aside. Stop all workers, "
+                "then run this again. Nothing was changed.",
+            )
         done = settle_restored(engine, moment)
     for line in _lines(done):
         click.echo(line)
@@ -46,9 +55,8 @@ def _lines(done: Restored) -> list[str]:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return as_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text} is no time as in 2026-03-01T12:00:00Z", param_hint="--before"
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

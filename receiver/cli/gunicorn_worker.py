@@ -22,11 +22,8 @@ from gevent.server import StreamServer
 from gevent.socket import SHUT_RD, socket
 from gunicorn.workers.ggevent import GeventWorker
 
-from receiver import metrics
-from receiver.cli.overload import is_too_much
 from receiver.cli.paced_socket import PacedSocket
-from receiver.cli.unread_request import TOO_MANY, unread
-from receiver.logs import event_logger
+from receiver.cli.unread_request import unread
 
 _LOOK_SECONDS = 0.1
 _BEAT_SECONDS = 1.0
@@ -39,8 +36,6 @@ _ENOUGH = 32
 _CROWDED = 0.75
 _OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
-_log = event_logger("serve")
-
 
 class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """Serves until gunicorn's master says to stop, then finishes the requests under way."""
@@ -50,8 +45,6 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
         self._clients: dict[gevent.Greenlet, PacedSocket] = {}
         self._idle: set[PacedSocket] = set()
         self._servers: list[_FairServer] = []
-        self._lag_seconds = 0.0
-        self._refused = 0
 
     def init_process(self) -> None:
         """Become a process of our own, right after the fork."""
@@ -87,12 +80,10 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             looked_at = time.monotonic()
             if looked_at >= beat:
                 self.notify()
-                self._tell_of_refusals()
                 beat = looked_at + _BEAT_SECONDS
             if self._is_crowded():
                 self._make_room()
             gevent.sleep(_LOOK_SECONDS)
-            self._lag_seconds = time.monotonic() - looked_at - _LOOK_SECONDS
         for server in servers:
             server.close()
         self._drain(servers)
@@ -117,11 +108,6 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Serve one request."""
-        if is_too_much(len(self._clients) - len(self._idle), self._lag_seconds, req.path):
-            metrics.REFUSALS.labels(str(TOO_MANY.status.value)).inc()
-            self._refused += 1
-            sock.say_last(TOO_MANY.answer())
-            raise StopIteration  # to gunicorn: this connection has had its last answer
         if self._is_crowded():
             req.force_close()
         super().handle_request(listener_name, req, sock, addr)
@@ -149,14 +135,6 @@ class ReceiverWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no typ
             "Invalid request from ip=%s", addr[0] if addr else "", extra={"reason": type(exc).__name__}
         )
         client.say_last(found.answer())
-
-    def _tell_of_refusals(self) -> None:
-        """One line a second, however many there are."""
-        if self._refused:
-            _log.warning(
-                "requests.shed", extra={"requests": self._refused, "lag_seconds": round(self._lag_seconds, 2)}
-            )
-            self._refused = 0
 
     def _is_crowded(self) -> bool:
         return any(server.connections >= _CROWDED * server.pool.size for server in self._servers)

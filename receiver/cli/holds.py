@@ -12,11 +12,13 @@ from receiver.services.holds import hold_incident, release_incident
 from receiver.services.incidents import Deed
 
 
-@click.command()
+@click.command(short_help="Keep an incident, however old.")
 @click.argument("incident")
 @click.option("--reason", required=True, help="Why it must be kept.")
 def hold(incident: str, reason: str) -> None:
     """Keep an incident (INC-123, or its id) with all of its rows, however old, until `release`."""
+    if not reason.strip():
+        raise click.BadParameter("say why it must be kept", param_hint="--reason")
     with database() as (_, engine):
         row = hold_incident(engine, incident, Deed(getpass.getuser(), new_trace_id(), reason))
     click.echo(f"{row['incident_id']} is held.")

@@ -1,4 +1,4 @@
-"""Answers to requests that never reach the application: unreadable ones, slow ones, and too many at a time.
+"""Answers to requests that never reach the application: unreadable ones, and slow ones.
 
 gunicorn's own answers are pages that repeat what was sent; these are problems as everywhere else, and repeat nothing.
 """
@@ -11,7 +11,7 @@ from http import HTTPStatus
 import msgspec
 from gunicorn.http import errors as gunicorn
 
-from receiver.web.errors import MEDIA_TYPE, RETRY_AFTER_SECONDS, TYPE_PREFIX
+from receiver.web.errors import MEDIA_TYPE, TYPE_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,6 @@ class Unread:
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\n"
             f"Content-Length: {len(body)}\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
         )
-        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            head += f"Retry-After: {RETRY_AFTER_SECONDS}\r\n"
         return f"{head}\r\n".encode() + body
 
 
@@ -47,12 +45,6 @@ TOO_LATE = Unread(
     "request-timeout",
     "Request timeout",
     "the request did not come to its end in time",
-)
-TOO_MANY = Unread(
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "overloaded",
-    "Overloaded",
-    "more requests come than can be answered in time: send it again",
 )
 BROKEN = Unread(
     HTTPStatus.BAD_REQUEST, "broken-request", "Broken request", "the request is not HTTP as RFC 9112 has it"
@@ -82,7 +74,7 @@ _OF_GUNICORN: dict[type[Exception], Unread] = {
 }
 # These are the application's mistakes, although gunicorn has them among those of the request.
 _OURS = (gunicorn.InvalidResponseHeader, gunicorn.InvalidResponseHeaderName)
-ALL = (TOO_LATE, TOO_MANY, BROKEN, *_OF_GUNICORN.values())
+ALL = (TOO_LATE, BROKEN, *_OF_GUNICORN.values())
 
 
 def unread(error: BaseException) -> Unread | None:

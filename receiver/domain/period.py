@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from receiver.clock import as_utc
 
@@ -41,11 +41,14 @@ def moment_of(text: str, now: datetime) -> datetime:
     if found := _AGO.fullmatch(text.strip()):
         return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
-        return as_utc(datetime.fromisoformat(text.strip()))
+        moment = as_utc(datetime.fromisoformat(text.strip()))
     except (ValueError, OverflowError):
         raise ValueError(
             "must be so long ago (90m, 12h, 30d, 8w), a day (2026-11-01) or a time (2026-11-01T08:00Z)"
         ) from None
+    if moment.year == MAXYEAR:
+        raise ValueError("must be before the year 9999")  # the hour that it ends in has no end
+    return moment
 
 
 def _hour(moment: datetime) -> datetime:

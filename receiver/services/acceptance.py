@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from receiver import metrics
 from receiver.domain.delivery import Answer, Delivery, Outcome
-from receiver.errors import SpoolFailed, StorageUnavailable
+from receiver.errors import SpoolFailed, SpoolFull, StorageUnavailable
 from receiver.logs import event_logger
 from receiver.services.group_commit import GroupCommit
 from receiver.services.intake import Intake
@@ -41,17 +41,27 @@ class Acceptance:
         Raises StorageUnavailable when neither the database nor the spool takes it; the sender should come again.
         """
         started = time.monotonic()
-        if self._is_direct(started):
-            try:
-                return self._intake.accept(delivery, self._budget_seconds - (time.monotonic() - started))
-            except (StorageUnavailable, SQLAlchemyError) as error:
-                # It may be stored all the same, later or already: the drainer knows it again by its id.
-                _log.warning("delivery.not_stored", extra={"reason": type(error).__name__})
+        is_direct = self._is_direct(started)
+        if is_direct and (answer := self._store(delivery, started)):
+            return answer
         try:
             return self._group.submit(delivery, SPOOL_SECONDS)
         except SpoolFailed as error:
             _log.error("spool.failed", extra={"reason": str(error)})
+            # A full one will be emptied. What lies in one that cannot be written waits for people: nobody waits for it.
+            is_hopeless = not is_direct and not isinstance(error, SpoolFull)
+            if is_hopeless and (answer := self._store(delivery, started)):
+                return answer
             raise StorageUnavailable("neither the database nor the spool can take it now") from None
+
+    def _store(self, delivery: Delivery, started: float) -> Answer | None:
+        """Have the database take it, within the budget that began at `started`; None if it does not."""
+        try:
+            return self._intake.accept(delivery, self._budget_seconds - (time.monotonic() - started))
+        except (StorageUnavailable, SQLAlchemyError) as error:
+            # It may be stored all the same, later or already: the drainer knows it again by its id.
+            _log.warning("delivery.not_stored", extra={"reason": type(error).__name__})
+            return None
 
     def _is_direct(self, started: float) -> bool:
         """Whether nothing lies in the spool, or soon nothing will."""

@@ -21,6 +21,7 @@ from receiver.services.actions_check import check_actions
 from receiver.services.broker_check import check_broker
 from receiver.services.channel_check import check_channels
 from receiver.services.diagnostics_check import check_diagnostics
+from receiver.services.folders_check import check_folders, obstacle_of
 from receiver.smtpclient import SmtpClient
 from receiver.storage import database_clock, jobs
 from receiver.storage.engine import create_engine, reading
@@ -36,6 +37,7 @@ def examine(settings: Settings, http: HttpClient, clock: Clock = utc_now) -> Ite
     """One finding after the other, as soon as it is known. Changes nothing, and posts to no channel."""
     yield from credentials(settings)
     yield from _database(settings.database_url, clock)
+    yield from check_folders(settings, clock())
     yield from check_channels(settings, http, SmtpClient(read_timeout_seconds=5, total_timeout_seconds=8))
     yield from check_diagnostics(settings)
     yield from check_actions(settings)
@@ -115,10 +117,9 @@ def _unusable_file(url: str) -> Finding | None:
         return None
     file = Path(str(parsed.database)).absolute()
     # SQLite puts its log beside the file, so the directory must be writable too.
-    directory = next(parent for parent in file.parents if parent.exists())
-    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+    if obstacle := obstacle_of(file.parent):
         return bad(
-            "database", f"{directory} cannot be written to", "choose another place in RECEIVER_DATABASE_URL"
+            "database", f"{obstacle} cannot be written to", "choose another place in RECEIVER_DATABASE_URL"
         )
     if not file.exists():
         return bad(

@@ -143,7 +143,10 @@ class Drainer:
                 connection.rollback()  # of the locks too: the pool does not do it
 
     def _keys_of(self, delivery: Delivery) -> set[str]:
-        self._intake.parse(delivery)
+        try:
+            self._intake.parse(delivery)
+        except Exception:  # noqa: BLE001 - it comes again when it is to be stored
+            return set()
         alerts = delivery.parsed.alerts if delivery.parsed else ()
         return {one.incident_key for one in alerts if isinstance(one, Alert)}
 
@@ -152,7 +155,7 @@ class Drainer:
             self._intake.replay([one.delivery for one in batch])
         except StorageUnavailable:
             raise
-        except (SQLAlchemyError, ValueError) as error:  # ValueError: a text that the driver cannot encode
+        except Exception as error:  # noqa: BLE001 - an outermost handler: one that nobody can store must not hold up all
             if len(batch) == 1:
                 return self._refuse(batch[0], error)
             return sum(self._store([one]) for one in batch)
@@ -162,6 +165,7 @@ class Drainer:
     def _refuse(self, spooled: Spooled, error: Exception) -> int:
         """Set a delivery aside that the database will not take; anything else may be the database's own trouble."""
         seen = self._refused[spooled.number] = self._refused.get(spooled.number, 0) + 1
+        # ValueError: a text that the driver cannot encode.
         if seen < REFUSALS and not isinstance(error, (DataError, ValueError)):
             raise StorageUnavailable("the database refuses a delivery of the spool") from error
         code = error_code(error) if isinstance(error, DBAPIError) else None
@@ -176,17 +180,18 @@ class Drainer:
             self._is_checked = True
 
     def _run(self) -> None:
-        troubled = False
+        troubled, told = False, ""
         while not self._stopping.wait(PAUSE_SECONDS * _jitter() if troubled else LOOK_SECONDS):
             try:
                 drained = self.drain()
             except (ReceiverError, SQLAlchemyError) as error:
-                if not troubled:  # said once, and not each second of a long night
-                    cause = error.__cause__ or error
-                    _log.warning("drain.waits", extra={"reason": type(cause).__name__})
+                reason = type(error.__cause__ or error).__name__
+                if reason != told:  # said once, and not each second of a long night
+                    _log.warning("drain.waits", extra={"reason": reason})
+                told = reason
                 troubled = not isinstance(error, SpoolFailed) or troubled
                 continue
-            troubled = False
+            troubled, told = False, ""
             if drained:
                 _log.info("drain.done", extra={"deliveries": drained})
 

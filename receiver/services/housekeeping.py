@@ -13,7 +13,7 @@ from receiver.logs import event_logger
 from receiver.runtime import Runtime
 from receiver.services.archive import ArchivingSweep, Target
 from receiver.services.job_handler import Completion
-from receiver.services.retention import Sweep, cutoffs_of
+from receiver.services.retention import Sweep, cutoffs_now
 from receiver.services.transaction import transact
 from receiver.storage import jobs
 
@@ -76,7 +76,7 @@ class HousekeepingHandler:
 
 
 def _begin(runtime: Runtime) -> Sweep | ArchivingSweep:
-    cutoffs = cutoffs_of(runtime.settings, runtime.clock())
+    cutoffs = cutoffs_now(runtime.engine, runtime.settings, runtime.clock)
     has_broker = runtime.broker is not None
     folder = runtime.settings.archive_dir
     if folder is None:

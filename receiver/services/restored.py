@@ -5,10 +5,11 @@ Rules are not asked: nothing that happened here is news of today, and a rule mig
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -19,12 +20,13 @@ from receiver.clock import isoformat
 from receiver.domain.action_state import ActionState, ApprovalState
 from receiver.domain.announcement_request import Ask
 from receiver.domain.events import Event, EventType
-from receiver.domain.jobs import ClaimedJob, JobKind
+from receiver.domain.jobs import ClaimedJob, JobKind, JobState
 from receiver.domain.notification import NotificationState
 from receiver.domain.remediation import may_become, mitigation_after
 from receiver.ids import new_trace_id
 from receiver.services.bundle import BundleSender
 from receiver.services.remediation.facts import told
+from receiver.services.rollup import STANDING_JOB as ROLLUP_JOB
 from receiver.services.transaction import transact
 from receiver.storage import (
     approvals,
@@ -43,6 +45,9 @@ from receiver.storage.notifications import MessageEnd
 ACTOR = "receiver db restored"
 CONTROL = "restored"
 _AT_ONCE = 100
+# The roll-ups' job rests for ten seconds; what a dead worker left behind is taken over within fifteen.
+_WATCH_SECONDS, _REAPED_SECONDS = 15.0, 20.0
+_SLOW_SECONDS, _LOOK_SECONDS = 2.0, 0.2  # so long a worker on a busy machine may take longer
 # More events than anybody loses with the hours since a backup.
 _EVENT_IDS = 1_000_000
 _WAITED = (
@@ -73,6 +78,31 @@ class Restored:
     def is_nothing(self) -> bool:
         """Whether there was nothing to do."""
         return not (self.jobs or self.actions)
+
+
+def running_worker(engine: Engine, poll_seconds: float) -> str | None:
+    """The name of a worker that is at work on this database; None if none shows itself within some seconds.
+
+    The roll-ups' standing job tells: a worker takes it every few seconds, `poll_seconds` after it is due at the latest.
+    In a backup of an hour ago it is overdue and nobody takes it, which one look shows. Raises what the database raises.
+    """
+    until = time.monotonic() + _WATCH_SECONDS
+    first: restored.Pulse | None = None
+    while True:
+        with reading(engine) as connection:
+            now, seen = restored.pulse(connection, ROLLUP_JOB.idempotency_key)
+        if first is not None and seen != first:
+            return (seen or first).worker or "of another release"
+        if seen is None or _is_left_alone(seen, now, poll_seconds) or time.monotonic() > until:
+            return None
+        first = seen
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_left_alone(seen: restored.Pulse, now: datetime, poll_seconds: float) -> bool:
+    if seen.state is JobState.RUNNING:
+        return seen.lease_until is None or seen.lease_until < now - timedelta(seconds=_REAPED_SECONDS)
+    return seen.run_at < now - timedelta(seconds=poll_seconds + _SLOW_SECONDS)
 
 
 def settle_restored(engine: Engine, before: datetime | None = None) -> Restored:
@@ -188,10 +218,11 @@ def _bury(connection: Connection, incident: Mapping[Any, Any], row: Mapping[Any,
 
 def _note(done: Restored, connection: Connection, attempt: int) -> None:
     restored.give_back(connection)
-    if done.is_nothing and controls.find(connection, CONTROL) is not None:
-        return  # it has been run before
-    now = database_clock.now(connection)
+    # Also if it seems to have been run before: the backup may be of a database that had been restored.
     restored.skip_event_ids(connection, _EVENT_IDS)
+    if done.is_nothing and controls.find(connection, CONTROL) is not None:
+        return
+    now = database_clock.now(connection)
     detail = {"jobs": dict(done.jobs), "actions": dict(done.actions), "incidents": len(done.incidents)}
     controls.put(connection, CONTROL, {"at": isoformat(now), **detail}, ACTOR, now)
     audit.write(

@@ -16,13 +16,13 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 
 from receiver import metrics
-from receiver.clock import utc_now
+from receiver.clock import Clock, utc_now
 from receiver.config import Settings
 from receiver.domain.batch_pace import BatchPace
 from receiver.domain.jobs import JobState
 from receiver.services.rollup import STREAMS, advance
 from receiver.services.transaction import transact
-from receiver.storage import controls, retention
+from receiver.storage import controls, database_clock, retention
 from receiver.storage.engine import reading
 
 CONTROL = "retention"
@@ -54,6 +54,16 @@ def cutoffs_of(settings: Settings, now: datetime) -> Cutoffs:
         incidents=before(settings.keep_incidents_days),
         jobs=before(settings.keep_jobs_days),
     )
+
+
+def cutoffs_now(engine: Engine, settings: Settings, clock: Clock = utc_now) -> Cutoffs:
+    """The same, now: by this host's clock or the database's, whichever says less. Raises what the database raises.
+
+    Nobody brings back what was removed because one clock was ahead.
+    """
+    with reading(engine) as connection:
+        at = database_clock.now(connection)
+    return cutoffs_of(settings, min(clock(), at))
 
 
 class Sweep:
@@ -233,7 +243,7 @@ def prune(engine: Engine, cutoffs: Cutoffs, *, has_broker: bool) -> Counter[str]
 
 
 def survey(engine: Engine, cutoffs: Cutoffs) -> Counter[str]:
-    """What may go at most: bodies, alerts of no incident, incidents. Changes nothing.
+    """What may go at most: bodies, alerts of no incident, incidents, jobs. Changes nothing.
 
     What hangs on an incident, and deliveries, are not counted beforehand: they go with the last of their alerts.
     """
@@ -255,4 +265,16 @@ def survey(engine: Engine, cutoffs: Cutoffs) -> Counter[str]:
                     connection, status, place, cutoffs.incidents, _LOOKED_AT
                 )
                 found["incidents"] += len(over)
-    return found
+        for queue in retention.queues(connection):
+            for state in retention.ENDED:
+                found["jobs"] += _survey_jobs(connection, queue, state, cutoffs.jobs)
+    return +found
+
+
+def _survey_jobs(connection: Connection, queue: str, state: JobState, moment: datetime) -> int:
+    number, place, is_first = 0, None, True
+    while is_first or place is not None:
+        is_first = False
+        place, going = retention.finished_jobs(connection, queue, state, place, moment, _LOOKED_AT)
+        number += len(going)
+    return number

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, null, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, null, select, update
 
 from receiver.domain.jobs import JobState
 from receiver.domain.remediation import UNDER_WAY
@@ -19,6 +20,25 @@ from receiver.storage.types import DatabaseNow
 _LIVE = (JobState.READY.value, JobState.RUNNING.value)
 # Jobs that workers make anew at their start and that look at what is there: they can do nothing twice.
 _STANDING = "%:standing"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How a standing job stands, by the database's clock. Whatever changes of it, a worker has changed."""
+
+    state: JobState
+    worker: str | None
+    run_at: datetime
+    lease_until: datetime | None
+    lease_token: str | None
+
+
+def pulse(connection: Connection, key: str) -> tuple[datetime, Pulse | None]:
+    """What time it is, and how the job with this idempotency key stands; None if there is none."""
+    own = jobs.c
+    query = select(own.state, own.worker, own.run_at, own.lease_until, own.lease_token)
+    found = connection.execute(query.where(own.idempotency_key == key)).mappings().first()
+    return database_clock.now(connection), Pulse(**found) if found else None
 
 
 def live_jobs(connection: Connection, before: datetime, limit: int) -> list[RowMapping]:
@@ -70,15 +90,15 @@ def skip_event_ids(connection: Connection, number: int) -> None:
     """
     if not is_mysql(connection):
         return
-    newest = connection.execute(select(func.coalesce(func.max(events.c.event_id), 0))).scalar_one()
-    # A counter that was raised stays raised, also when the row goes again.
     values = {
-        "event_id": newest + number,
         "type": "incident.updated",
         "actor": "restore",
         "trace_id": new_trace_id(),
         "payload": {},
         "created_at": database_clock.now(connection),
     }
-    connection.execute(insert(events), values)
-    connection.execute(delete(events).where(events.c.event_id == newest + number))
+    # From the counter on, not from the newest row: a dump holds the counter, which an earlier restore may have raised.
+    next_id = connection.execute(insert(events).values(values)).lastrowid
+    # It stays raised, also when the rows go again.
+    connection.execute(insert(events).values(values | {"event_id": next_id + number}))
+    connection.execute(delete(events).where(events.c.event_id.in_((next_id, next_id + number))))

@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from errno import EDQUOT, ENOSPC
+from functools import partial
 from pathlib import Path
 
 from receiver.domain.delivery import Delivery
-from receiver.errors import SpoolFailed
+from receiver.errors import SpoolFailed, SpoolFull
 
 FILE = "spool.db"
 LOCK = "drain.lock"
@@ -67,6 +69,13 @@ class Depth:
     refused: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    pid: int
+    file: tuple[int, int] | None
+    connection: sqlite3.Connection
+
+
 class Spool:
     """The spool in `folder`, which is made if need be; never larger than `largest_bytes`. Threads may share it.
 
@@ -77,7 +86,7 @@ class Spool:
         self._folder = folder
         self._largest_bytes = largest_bytes
         self._lock = threading.Lock()
-        self._opened: tuple[int, sqlite3.Connection] | None = None  # and by which process
+        self._opened: _Opened | None = None
 
     def append(self, deliveries: Sequence[Delivery]) -> None:
         """Put them at the end. When this returns they are on the disk."""
@@ -85,7 +94,7 @@ class Spool:
         added = sum(len(one.body) for one in deliveries)
         with self._using() as connection:
             if _used_bytes(connection) + added > self._largest_bytes:
-                raise SpoolFailed(f"the spool is full: {self._largest_bytes} bytes are allowed")
+                raise SpoolFull(f"the spool is full: {self._largest_bytes} bytes are allowed")
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
                 f"INSERT OR IGNORE INTO deliveries ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608 - names of ours
@@ -105,6 +114,7 @@ class Spool:
         `after`: only those with a higher number.
         """
         found: list[Spooled] = []
+        damaged: list[tuple[int]] = []
         with self._using() as connection:
             rows = connection.execute(
                 # The columns are a constant of ours.
@@ -116,7 +126,15 @@ class Spool:
                 body_bytes -= len(row[4])
                 if found and body_bytes < 0:
                     break
-                found.append(Spooled(row[0], _delivery(row[1:])))
+                try:
+                    found.append(Spooled(row[0], _delivery(row[1:])))
+                except ValueError:  # what SQLite does not notice on a disk that loses bits
+                    damaged.append((row[0],))
+            rows.close()
+            if damaged:
+                connection.executemany(
+                    "UPDATE deliveries SET refusal = 'unreadable' WHERE number = ?", damaged
+                )
         return found
 
     def remove(self, spooled: Sequence[Spooled]) -> None:
@@ -150,8 +168,12 @@ class Spool:
     @contextmanager
     def draining(self) -> Iterator[bool]:
         """Whether this process may drain: one at a time, until the block is left or the process dies."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / LOCK).open("a") as file:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = (self._folder / LOCK).open("a")
+        except OSError as error:
+            raise self._failed(error) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -189,8 +211,13 @@ class Spool:
             except (sqlite3.Error, OSError) as error:
                 if _name(error) == "SQLITE_FULL":
                     self._make_room()
-                # The name of the error only: sqlite3 may quote what was to be written.
-                raise SpoolFailed(f"the spool in {self._folder} cannot be used ({_name(error)})") from None
+                raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> SpoolFailed:
+        is_full = _name(error) == "SQLITE_FULL" or getattr(error, "errno", None) in (ENOSPC, EDQUOT)
+        kind = SpoolFull if is_full else SpoolFailed
+        # The name of the error only: sqlite3 may quote what was to be written.
+        return kind(f"the spool in {self._folder} cannot be used ({_name(error)})")
 
     def _make_room(self) -> None:
         """Move what the log holds into the file, so that the next one who comes may write the log from its start."""
@@ -198,23 +225,38 @@ class Spool:
             self._connection().execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _connection(self) -> sqlite3.Connection:
-        if (
-            self._opened is None or self._opened[0] != os.getpid()
-        ):  # SQLite's connections do not survive a fork
-            self._opened = (os.getpid(), self._open())
-        return self._opened[1]
+        # SQLite's connections do not survive a fork; and what is written to a file that somebody has moved away or
+        # removed is not here after the next start.
+        opened = self._opened
+        if opened is None or opened.pid != os.getpid() or opened.file != _identity(self._folder / FILE):
+            self._opened = None
+            connection = self._open()
+            self._opened = opened = _Opened(os.getpid(), _identity(self._folder / FILE), connection)
+        return opened.connection
 
     def _open(self) -> sqlite3.Connection:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Bodies may hold what is nobody else's business; SQLite gives its log the same mode.
+        os.close(os.open(self._folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(
             self._folder / FILE, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         connection.executescript(_SCHEMA)
         _flush(self._folder)
         return connection
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells this file from any other that may come to have its name; None if there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, select, update
 
 from receiver.clock import utc_now
 from receiver.domain.batch_pace import BatchPace
@@ -27,30 +27,25 @@ from receiver.services.archive_file import check
 from receiver.services.check import check_database
 from receiver.services.holds import hold_incident
 from receiver.services.incidents import Deed
-from receiver.services.intake import Intake
-from receiver.services.retention import Cutoffs, prune
+from receiver.services.retention import Cutoffs, bodies_mark, prune
+from receiver.storage import database_clock
 from receiver.storage.archive import TABLES
 from receiver.storage.events import insert_many
 from receiver.storage.retention import columns_of
 from receiver.storage.tables import (
-    approvals,
     deliveries,
     events,
     grafana_alerts,
     incidents,
-    jobs,
-    notifications,
-    remediation_actions,
 )
 from receiver.worker.loop import run_due
-from tests.builders import bodies
 from tests.builders.cli import run as run_command
 from tests.builders.jobs import pass_time
+from tests.builders.kept import NOT_JSON, remediate, take_in
 from tests.fixtures.runtimes import RuntimeFactory
 
 LATER = utc_now() + timedelta(days=500)
 ALL = Cutoffs(LATER, LATER, LATER, LATER)
-NOT_JSON = b"\xff\x00 no JSON at all \xc3\x28"
 Archive = Callable[..., ArchivingSweep]
 
 
@@ -58,51 +53,8 @@ Archive = Callable[..., ArchivingSweep]
 def runtime(engine: Engine, make_runtime: RuntimeFactory) -> Runtime:
     """An open incident, a resolved one with an action, a delivery of both, an orphan, a body that is no text."""
     made = make_runtime(engine)
-    intake = Intake(made)
-    slow, disk = bodies.alert("Slow"), bodies.alert("DiskFull")
-    for body in (
-        bodies.alertmanager([slow, disk]),
-        bodies.alertmanager([slow]),
-        bodies.alertmanager([bodies.alert("Slow", status="resolved")]),
-        bodies.alertmanager([bodies.alert("Gone", status="resolved")]),
-        NOT_JSON,
-    ):
-        intake.accept(intake.read(body, trace_id=new_trace_id()))
-    with engine.begin() as connection:
-        connection.execute(update(jobs).values(state="done", finished_at=utc_now()))
-        over = connection.execute(select(incidents.c.incident_id).where(incidents.c.status == "resolved"))
-        incident_id = over.scalar_one()
-        action = {
-            "action_id": "act-1",
-            "incident_id": incident_id,
-            "ordinal": 1,
-            "type": "kubernetes.scale",
-            "target": "shop/web",
-            "parameters": {"replicas": 3},
-            "options": {},
-            "requested_by": "ann",
-            "reason": "",
-            "state": "completed",
-            "is_dry_run": False,
-            "requested_at": utc_now(),
-            "trace_id": new_trace_id(),
-        }
-        connection.execute(insert(remediation_actions), action)
-        approval = {"action_id": "act-1", "state": "approved", "requested_at": utc_now()}
-        connection.execute(insert(approvals), approval)
-        sent = {
-            "incident_id": incident_id,
-            "channel": "slack",
-            "template": "opened",
-            "sequence": 0,
-            "state": "sent",
-            "job_id": 1,
-            "attempt": 1,
-            "alert_count": 1,
-            "severity": "critical",
-            "finished_at": utc_now(),
-        }
-        connection.execute(insert(notifications), sent)
+    take_in(made)
+    remediate(made)
     return made
 
 
@@ -300,6 +252,32 @@ def test_a_row_that_came_in_between_stays_with_its_incident(runtime, begin, mean
     assert check_database(runtime.engine).is_clean
 
 
+def test_a_row_that_changed_in_between_stays_as_it_is_now(runtime, begin, meanwhile) -> None:
+    incident_id = over(runtime.engine)
+
+    def publish() -> None:
+        with runtime.engine.begin() as connection:
+            of_it = events.c.incident_id == incident_id
+            first = connection.execute(select(events.c.event_id).where(of_it).limit(1)).scalar_one()
+            connection.execute(
+                update(events).where(events.c.event_id == first).values(published_at=utc_now())
+            )
+
+    meanwhile(publish)
+    go_through(begin())
+    left = content(runtime.engine)
+    assert ("incidents", incident_id) in left
+    (stays,) = (row for key, row in left.items() if key[0] == "events" and row["incident_id"] == incident_id)
+    assert stays["published_at"] is not None
+
+
+def test_bodies_that_are_archived_are_not_looked_at_again(runtime, begin) -> None:
+    go_through(begin())
+    with runtime.engine.connect() as connection:
+        left = connection.execute(select(deliveries.c.delivery_id)).scalars().all()
+    assert left and bodies_mark(runtime.engine) >= max(left)
+
+
 def test_an_incident_that_changed_in_between_stays(runtime, begin, meanwhile) -> None:
     incident_id = over(runtime.engine)
 
@@ -327,8 +305,9 @@ def test_where_it_cannot_be_written_nothing_is_removed(runtime: Runtime, tmp_pat
 
 
 def test_the_housekeeping_job_archives_where_it_is_told_to(
-    runtime: Runtime, make_runtime: RuntimeFactory, tmp_path: Path
+    runtime: Runtime, make_runtime: RuntimeFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database_clock, "now", lambda connection: LATER)
     settings = {"ARCHIVE_DIR": str(tmp_path / "kept"), "KEEP_INCIDENTS_DAYS": "1", "KEEP_ALERTS_DAYS": "1"}
     made = make_runtime(runtime.engine, **settings)
     made = replace(made, clock=lambda: LATER)
@@ -363,7 +342,12 @@ def test_the_commands_archive_prune_and_check(
     file.write_bytes(file.read_bytes()[:-30])
     cut = run_command(["db", "archive", "--check", str(file)], **settings)
     assert (cut.exit_code, "is cut off" in cut.output) == (1, True)
-    assert run_command(["db", "archive"], **settings).exit_code == 2
+    (whole,) = (tmp_path / "a").iterdir()
+    both = run_command(["db", "archive", "--check", str(file), str(whole)], **settings)
+    assert both.exit_code == 1
+    assert f"{file}: is cut off" in both.output and f"{whole} is whole" in both.output
+    for wrong in ([], ["--check"], [str(whole)], ["--check", str(whole), "--to", str(tmp_path)]):
+        assert run_command(["db", "archive", *wrong], **settings).exit_code == 2
     with runtime.engine.connect() as connection:
         assert len(connection.execute(select(events.c.event_id)).all()) > 0
         assert len(connection.execute(select(grafana_alerts.c.alert_id)).all()) == 2

@@ -28,7 +28,7 @@ PASSWORD = "a-password-nobody-may-see"
 
 def findings(database_url: str, **settings: str) -> dict[str, Finding]:
     """What the doctor finds, by subject."""
-    environ = {"DATABASE_URL": database_url, **settings}
+    environ = {"DATABASE_URL": database_url, "SPOOL_DIR": "nowhere/spool", **settings}
     loaded = load({f"RECEIVER_{name}": value for name, value in environ.items()})
     found = list(examine(loaded, HTTP))
     assert PASSWORD not in repr(found)

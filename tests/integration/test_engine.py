@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pymysql
+import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from receiver.services.transaction import transact
 from receiver.storage import engine as engines
@@ -61,3 +64,38 @@ def test_sqlite_flushes_each_commit_and_checks_foreign_keys(sqlite_engine: Engin
             for name in ("synchronous", "foreign_keys")
         }
     assert pragmas == {"synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "is_used_again"), [(1047, False), (2013, False), (1105, False), (1213, True)]
+)
+def test_a_connection_whose_transaction_may_be_open_still_is_not_used_again(
+    mysql_engine: Engine, monkeypatch: pytest.MonkeyPatch, code: int, is_used_again: bool
+) -> None:
+    def refuse(connection: pymysql.Connection) -> None:
+        raise pymysql.err.OperationalError(code, "no")
+
+    with mysql_engine.connect() as connection:
+        before = connection.execute(text("SELECT CONNECTION_ID()")).scalar_one()
+        with monkeypatch.context() as patch:
+            patch.setattr(pymysql.connections.Connection, "rollback", refuse)
+            with pytest.raises(DBAPIError):
+                connection.rollback()
+    assert (session_id(mysql_engine) == before) is is_used_again
+
+
+@pytest.mark.parametrize(("code", "is_used_again"), [(1047, False), (1180, False), (1062, True)])
+def test_nor_is_one_whose_node_has_lost_its_majority(
+    mysql_engine: Engine, monkeypatch: pytest.MonkeyPatch, code: int, is_used_again: bool
+) -> None:
+    def refuse(connection: pymysql.Connection, sql: str, unbuffered: bool = False) -> int:
+        raise pymysql.err.OperationalError(code, "no")
+
+    with mysql_engine.connect() as connection:
+        before = connection.execute(text("SELECT CONNECTION_ID()")).scalar_one()
+        with monkeypatch.context() as patch:
+            patch.setattr(pymysql.connections.Connection, "query", refuse)
+            with pytest.raises(DBAPIError):
+                connection.execute(text("SELECT 1"))
+        connection.rollback()
+    assert (session_id(mysql_engine) == before) is is_used_again

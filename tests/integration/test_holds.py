@@ -88,3 +88,5 @@ def test_the_commands_do_the_same(client: FlaskClient, runtime: Runtime) -> None
     assert "held no more" in run_command(["db", "release", "INC-1"], **settings).output
     assert "was not held" in run_command(["db", "release", "INC-1"], **settings).output
     assert run_command(["db", "release", "INC-9"], **settings).exit_code == 1
+    assert run_command(["db", "hold", "INC-1", "--reason", " "], **settings).exit_code == 2
+    assert client.get("/api/v1/incidents/1", headers=EVE).json["held"] is None

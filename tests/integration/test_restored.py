@@ -14,10 +14,10 @@ from receiver.domain.action_state import ActionState
 from receiver.domain.jobs import JobKind, JobRequest
 from receiver.ids import new_trace_id
 from receiver.runtime import Runtime
-from receiver.services import housekeeping
+from receiver.services import housekeeping, restored, rollup
 from receiver.services.intake import Intake
 from receiver.services.jobs import retry_jobs
-from receiver.services.restored import settle_restored
+from receiver.services.restored import running_worker, settle_restored
 from receiver.storage.jobs import insert_many
 from receiver.storage.tables import (
     approvals,
@@ -28,7 +28,7 @@ from receiver.storage.tables import (
     notifications,
     remediation_actions,
 )
-from receiver.worker.loop import run_due
+from receiver.worker.loop import Worker, run_due
 from tests.builders import bodies
 from tests.builders.cli import run as run_command
 from tests.builders.jobs import add, request, states
@@ -188,6 +188,12 @@ def test_event_ids_that_may_be_known_outside_are_left_out(
     before = newest()
     settle_restored(mysql_engine)
     assert newest() > before + 900_000
+    # A backup of a database that was restored before and had nothing to do: the counter it came with is not enough.
+    settle_restored(mysql_engine)
+    settle_restored(mysql_engine)
+    assert newest() > before + 2_900_000
+    with mysql_engine.connect() as connection:
+        assert "restore" not in connection.execute(select(events.c.actor)).scalars().all()
 
 
 def test_the_command_says_what_it_did_and_what_to_do(runtime: Runtime) -> None:
@@ -203,3 +209,41 @@ def test_the_command_says_what_it_did_and_what_to_do(runtime: Runtime) -> None:
             select(audit_log.c.detail).where(audit_log.c.action == "database.restored")
         )
         assert json.dumps(audited.scalar_one()["jobs"]) == '{"notify-slack": 1}'
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00"])
+def test_a_time_that_is_none_is_told_as_such(runtime: Runtime, moment: str) -> None:
+    settings = {"DATABASE_URL": runtime.engine.url.render_as_string(hide_password=False)}
+    wrong = run_command(["db", "restored", "--before", moment], **settings)
+    assert wrong.exit_code == 2 and "2026-03-01T12:00:00Z" in wrong.output
+    assert states(runtime.engine)  # and nothing was done
+    assert told(runtime.engine) == []
+
+
+def test_it_refuses_while_a_worker_runs(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollup, "IDLE_SECONDS", 0.5)
+    settings = {"DATABASE_URL": runtime.engine.url.render_as_string(hide_password=False)}
+    rollup.stand_by(runtime)
+    worker = Worker(runtime, queues=["rollup"])
+    worker.start()
+    try:
+        refused = run_command(["db", "restored"], **settings)
+    finally:
+        worker.stop(10)
+    assert refused.exit_code == 1 and worker.name in refused.output
+    assert told(runtime.engine) == []
+    monkeypatch.setattr(restored, "_SLOW_SECONDS", 0.0)
+    done = run_command(["db", "restored"], **settings)
+    assert done.exit_code == 0 and "1 jobs are put aside" in done.output
+
+
+def test_a_backup_in_which_a_worker_was_at_work_is_no_running_worker(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restored, "_WATCH_SECONDS", 0.5)
+    rollup.stand_by(runtime)
+    of_rollups = update(jobs).where(jobs.c.kind == "rollup")
+    for lease in (timedelta(seconds=50), timedelta(seconds=-5), timedelta(hours=-1)):
+        with runtime.engine.begin() as connection:
+            connection.execute(of_rollups.values(state="running", lease_until=utc_now() + lease))
+        assert running_worker(runtime.engine, 0.5) is None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import ColumnElement, Engine, Table, func, select, update
@@ -14,18 +16,29 @@ from receiver.domain.batch_pace import BatchPace
 from receiver.ids import new_trace_id
 from receiver.runtime import Runtime
 from receiver.services import housekeeping, retention
+from receiver.services.archive import ArchivingSweep, Target
 from receiver.services.check import check_database
 from receiver.services.holds import hold_incident, release_incident
 from receiver.services.housekeeping import STANDING_JOB
 from receiver.services.incidents import Deed
 from receiver.services.intake import Intake
-from receiver.services.retention import Cutoffs, Sweep, prune, survey
-from receiver.storage import outbox
-from receiver.storage.tables import alert_episodes, deliveries, events, grafana_alerts, incidents, jobs
+from receiver.services.reports.ask import Wish, report
+from receiver.services.retention import Cutoffs, Sweep, cutoffs_now, prune, survey
+from receiver.storage import database_clock, outbox
+from receiver.storage.tables import (
+    alert_episodes,
+    approvals,
+    deliveries,
+    events,
+    grafana_alerts,
+    incidents,
+    jobs,
+)
 from receiver.worker.loop import run_due
 from tests.builders import bodies
 from tests.builders.jobs import add, pass_time, request
 from tests.builders.jobs import states as job_states
+from tests.builders.kept import remediate, take_in
 from tests.fixtures.runtimes import RuntimeFactory
 
 LATER = utc_now() + timedelta(days=500)
@@ -36,18 +49,7 @@ ALL = Cutoffs(LATER, LATER, LATER, LATER)
 def runtime(engine: Engine, make_runtime: RuntimeFactory) -> Runtime:
     """An open incident, a resolved one, a delivery of both, an orphan and a body that nobody understands."""
     made = make_runtime(engine)
-    intake = Intake(made)
-    slow, disk = bodies.alert("Slow"), bodies.alert("DiskFull")
-    for body in (
-        bodies.alertmanager([slow, disk]),
-        bodies.alertmanager([slow]),
-        bodies.alertmanager([bodies.alert("Slow", status="resolved")]),
-        bodies.alertmanager([bodies.alert("Gone", status="resolved")]),
-        b"no JSON at all",
-    ):
-        intake.accept(intake.read(body, trace_id=new_trace_id()))
-    with engine.begin() as connection:
-        connection.execute(update(jobs).values(state="done", finished_at=utc_now()))
+    take_in(made)
     return made
 
 
@@ -92,8 +94,68 @@ def test_the_books_balance_after_every_batch(runtime: Runtime, monkeypatch: pyte
 def test_nothing_goes_before_its_time_and_a_survey_changes_nothing(runtime: Runtime) -> None:
     past = utc_now() - timedelta(days=1)
     assert prune(runtime.engine, Cutoffs(past, past, past, past), has_broker=False).total() == 0
-    assert survey(runtime.engine, ALL) == {"bodies": 4, "grafana_alerts": 1, "incidents": 1}
+    add(runtime.engine, request("done"), request("to be done"))
+    with runtime.engine.begin() as connection:
+        done = update(jobs).where(jobs.c.idempotency_key == "done")
+        connection.execute(done.values(state="done", finished_at=utc_now()))
+    assert survey(runtime.engine, ALL) == {"bodies": 4, "grafana_alerts": 1, "incidents": 1, "jobs": 1}
     assert count(runtime.engine, grafana_alerts) == 5
+
+
+def test_the_delivery_of_a_held_incident_keeps_its_body(runtime: Runtime) -> None:
+    with runtime.engine.connect() as connection:
+        over = connection.execute(
+            select(incidents.c.incident_id).where(incidents.c.status == "resolved")
+        ).scalar_one()
+    hold_incident(runtime.engine, over, Deed("ann", new_trace_id(), "the audit"))
+    prune(runtime.engine, ALL, has_broker=False)
+    # Three brought alerts of it; one of these brought one of the open incident too.
+    assert count(runtime.engine, deliveries) == 3
+    assert count(runtime.engine, deliveries, deliveries.c.body == b"") == 0
+
+
+def test_actions_go_with_their_approvals(runtime: Runtime) -> None:
+    remediate(runtime)
+    rows = prune(runtime.engine, ALL, has_broker=False)
+    assert (rows["remediation_actions"], rows["approvals"], rows["notifications"]) == (1, 1, 1)
+    assert count(runtime.engine, approvals) == 0
+
+
+@pytest.mark.parametrize("archives", [False, True])
+def test_reports_go_on_telling_of_what_was_removed_before_anybody_counted_it(
+    runtime: Runtime, tmp_path: Path, archives: bool
+) -> None:
+    target = Target(tmp_path, removes=True)
+    for _ in (
+        ArchivingSweep(runtime.engine, ALL, target, has_broker=False)
+        if archives
+        else Sweep(runtime.engine, ALL, has_broker=False)
+    ).steps():
+        pass
+    assert count(runtime.engine, grafana_alerts) == 1
+
+    def first_section(name: str) -> list[tuple[object, ...]]:
+        found = report(runtime.engine, name, Wish("1d"), utc_now())
+        return [
+            tuple(row) for one in found.sections if one.name in ("dispositions", "all") for row in one.rows
+        ]
+
+    assert first_section("volume")[-1][:2] == ("all", 5)
+    assert first_section("incidents")[0][0] == 2
+
+
+@pytest.mark.parametrize("whose", ["the worker's", "the database's"])
+def test_one_clock_that_is_ahead_makes_nothing_old(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    settings = replace(
+        runtime.settings, keep_bodies_days=1, keep_alerts_days=1, keep_incidents_days=1, keep_jobs_days=1
+    )
+    if whose == "the database's":
+        monkeypatch.setattr(database_clock, "now", lambda connection: LATER)
+    cutoffs = cutoffs_now(runtime.engine, settings, utc_now if whose == "the database's" else lambda: LATER)
+    assert prune(runtime.engine, cutoffs, has_broker=False).total() == 0
+    assert cutoffs.incidents < utc_now()
 
 
 def test_a_body_is_emptied_and_its_length_stays(runtime: Runtime) -> None:

@@ -4,44 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import OperationalError
 
-from receiver.domain.delivery import Delivery, Outcome
-from receiver.errors import SpoolFailed, StorageUnavailable
-from receiver.ids import new_trace_id
-from receiver.runtime import Runtime
+from receiver.domain.delivery import Outcome
+from receiver.errors import StorageUnavailable
 from receiver.services import acceptance
 from receiver.services.acceptance import Acceptance
-from receiver.services.drain import LARGEST_BATCH, REFUSALS, Drainer
-from receiver.services.intake import Intake
+from receiver.services.drain import LARGEST_BATCH, Drainer
 from receiver.storage import spool as spools
 from receiver.storage.spool import FILE, Spool
 from receiver.storage.tables import deliveries, grafana_alerts, incidents
-from tests.builders import bodies
+from tests.builders.spool import Away, delivery, firing, resolved, stored
 from tests.fixtures.runtimes import RuntimeFactory
 
 MEGABYTE = 1024 * 1024
-
-
-class Away(Intake):
-    """An intake whose database answers nobody, as long as `away` says so."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime)
-        self.away = True
-        self.asked = 0
-
-    def record(self, batch, *, may_be_stored=False):
-        self.asked += 1
-        if self.away:
-            raise StorageUnavailable("away")
-        return super().record(batch, may_be_stored=may_be_stored)
 
 
 @pytest.fixture
@@ -57,25 +37,6 @@ def spool(tmp_path: Path) -> Spool:
 @pytest.fixture
 def door(intake: Away, spool: Spool) -> Acceptance:
     return Acceptance(intake, spool, 1.0)
-
-
-def delivery(intake: Intake, body: bytes) -> Delivery:
-    return intake.read(body, trace_id=new_trace_id(), headers={"User-Agent": "test"}, credential="bearer")
-
-
-def firing(name: str = "a") -> bytes:
-    return bodies.alertmanager([bodies.alert(name, service=name)])
-
-
-def resolved(name: str = "a") -> bytes:
-    alert = bodies.alert(name, status="resolved", service=name)
-    return bodies.alertmanager([alert])
-
-
-def stored(engine: Engine) -> list[bytes]:
-    with engine.connect() as connection:
-        rows = connection.execute(select(deliveries.c.body).order_by(deliveries.c.delivery_id))
-        return [bytes(body) for (body,) in rows]
 
 
 def test_a_delivery_survives_the_absence_of_the_database_unchanged(
@@ -160,53 +121,6 @@ def test_only_one_process_drains(intake: Away, spool: Spool, tmp_path: Path) -> 
     assert Drainer(intake, spool).drain() == 1
 
 
-def test_a_delivery_that_the_database_will_not_take_holds_up_no_other_and_is_kept(
-    engine: Engine, make_runtime: RuntimeFactory, spool: Spool
-) -> None:
-    class Picky(Intake):
-        def record(self, batch, *, may_be_stored=False):
-            if any(b"poison" in one.body for one in batch):
-                raise OperationalError("INSERT", {}, Exception("no"))
-            return super().record(batch, may_be_stored=may_be_stored)
-
-    picky = Picky(make_runtime(engine))
-    spool.append([delivery(picky, body) for body in (firing("a"), firing("poison"), firing("b"))])
-    drainer = Drainer(picky, spool)
-    for _ in range(REFUSALS - 1):
-        with pytest.raises(StorageUnavailable):
-            drainer.drain()
-    drainer.drain()
-    assert sorted(stored(engine)) == sorted([firing("a"), firing("b")])
-    depth = spool.depth()
-    assert (depth.deliveries, depth.refused) == (0, 1)
-
-
-def test_a_full_spool_refuses_and_what_it_holds_stays(intake: Away, tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "small", 200_000)
-    door = Acceptance(intake, spool, 1.0)
-    padded = firing() + b" " * 5000
-    taken = 0
-    with suppress(StorageUnavailable):
-        while taken < 1000:
-            door.accept(delivery(intake, padded))
-            taken += 1
-    with pytest.raises(StorageUnavailable, match="neither"):
-        door.accept(delivery(intake, padded))
-    assert 0 < taken < 100
-    assert spool.depth().deliveries == taken
-
-
-def test_a_spool_that_cannot_be_written_is_told_and_the_database_still_serves(
-    intake: Away, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("no folder")
-    door = Acceptance(intake, Spool(tmp_path / "file", MEGABYTE), 1.0)
-    with pytest.raises(StorageUnavailable):
-        door.accept(delivery(intake, firing()))
-    intake.away = False
-    assert door.accept(delivery(intake, firing())).outcome is Outcome.PROCESSED
-
-
 def test_what_is_in_the_spool_is_on_the_disk(tmp_path: Path, intake: Away) -> None:
     spool = Spool(tmp_path / "spool", MEGABYTE)
     spool.append([delivery(intake, firing())])
@@ -224,13 +138,6 @@ def test_bodies_are_read_in_pieces_that_fit_into_memory(intake: Away, spool: Spo
     assert [one.delivery.delivery_id for one in spool.first(4, MEGABYTE)] == [
         one.delivery_id for one in whole[:4]
     ]
-
-
-def test_a_broken_file_is_an_error_that_says_so(tmp_path: Path, intake: Away) -> None:
-    (tmp_path / "spool").mkdir()
-    (tmp_path / "spool" / FILE).write_bytes(b"this is no database" * 1000)
-    with pytest.raises(SpoolFailed, match="cannot be used"):
-        Spool(tmp_path / "spool", MEGABYTE).append([delivery(intake, firing())])
 
 
 def test_the_same_delivery_may_be_put_in_twice(intake: Away, spool: Spool) -> None:
