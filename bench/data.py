@@ -12,6 +12,7 @@ from bench.databases import MariaDBServer
 from bench.fill import fill
 from bench.history import past
 from receiver.clock import utc_now
+from receiver.services.report_days import count_due
 from receiver.services.rollup import catch_up
 from receiver.storage.engine import create_engine
 
@@ -57,6 +58,7 @@ def make(url: str, alerts: int, incidents: int, days: int) -> None:
         with engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE TABLE grafana_alerts, incidents, events, notifications")
         catch_up(engine)
+        count_due(engine, utc_now(), lambda: False)
     finally:
         engine.dispose()
     click.echo(f"Rolled up in {time.monotonic() - began:.0f} s.")

@@ -214,8 +214,8 @@ CREATE TABLE remediation_actions (
   PRIMARY KEY (action_id),
   UNIQUE KEY uq_actions_ordinal (incident_id, ordinal),
   KEY idx_actions_budget (type, target, started_at),
-  KEY idx_actions_state (state, requested_at),
-  KEY idx_actions_requested (requested_at)
+  KEY idx_actions_state (state, requested_at, is_dry_run, incident_id),
+  KEY idx_actions_requested (requested_at, type, is_dry_run, state)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- What people said to the actions that need their word.
@@ -343,4 +343,17 @@ CREATE TABLE rollup_slices (
   begun_at   DATETIME(6)  NOT NULL,
   due_at     DATETIME(6)  NOT NULL,      -- when to close it, or to count it again
   PRIMARY KEY (stream, from_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Whole days as reports ask of them, counted beforehand from the tables above (services/report_days.py). Only a shorter
+-- way: whoever changes what a day was counted from sets is_right to 0, and until it is counted again reports read the
+-- rows. For queries of your own take the tables above.
+CREATE TABLE report_days (
+  day      DATETIME(6) NOT NULL,
+  subject  VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,       -- by what it is counted: service, rule, ...
+  numbers  LONGTEXT    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,   -- JSON: keys, and in their order each number
+  times    LONGBLOB    NOT NULL,  -- seconds to acknowledge and to resolve, of each key in ascending order, four bytes each
+  is_right BOOL        NOT NULL,
+  made_at  DATETIME(6) NOT NULL,
+  PRIMARY KEY (day, subject)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

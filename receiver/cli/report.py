@@ -14,6 +14,7 @@ from receiver.cli.environment import start
 from receiver.cli.table import table
 from receiver.clock import utc_now
 from receiver.domain.report import Kind, Report, Section, Value
+from receiver.errors import InvalidField
 from receiver.services.reports.ask import DEFAULT_LIMIT, DEFAULT_SINCE, Wish
 from receiver.services.reports.ask import report as ask
 from receiver.services.reports.document import document_of, plain
@@ -71,6 +72,8 @@ def command(
     try:
         require_newest(engine)
         found = ask(engine, name, wish, utc_now())
+    except InvalidField as error:
+        raise click.BadParameter(str(error), param_hint=f"--{error.field}") from None
     finally:
         engine.dispose()
     click.echo(_FORMS[form](found).rstrip("\n"))

@@ -1,11 +1,9 @@
-"""What a report is: sections of columns and rows, about a period; and what durations say all in all."""
+"""What a report is: sections of columns and rows, about a period."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -52,49 +50,6 @@ class Report:
     sections: Sequence[Section]
     notes: Sequence[str] = ()
     counted_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Durations:
-    """Whole seconds, and how often each occurs."""
-
-    counts: Counter[int] = field(default_factory=Counter)
-
-    def add(self, texts: str | None) -> None:
-        """Take in numbers as a database joins them: `12,7,12`; None for none at all."""
-        if texts:
-            for seconds, number in Counter(texts.split(",")).items():
-                self.counts[int(seconds)] += number
-
-    @property
-    def number(self) -> int:
-        """How many there are."""
-        return self.counts.total()
-
-    def mean(self) -> float | None:
-        """Their arithmetic mean."""
-        number = self.number
-        return sum(seconds * count for seconds, count in self.counts.items()) / number if number else None
-
-    def summary(self) -> tuple[float | None, float | None, float | None]:
-        """Mean, median (of an even number the mean of the middle two) and 90th percentile (nearest rank)."""
-        number = self.number
-        if not number:
-            return None, None, None
-        low, high, ninth = self._at((number + 1) // 2, number // 2 + 1, math.ceil(number * 9 / 10))
-        return self.mean(), (low + high) / 2, float(ninth)
-
-    def _at(self, *ranks: int) -> list[int]:
-        """The values at these ranks (from 1, rising) in ascending order."""
-        found: list[int] = []
-        seen = 0
-        for seconds in sorted(self.counts):
-            seen += self.counts[seconds]
-            while len(found) < len(ranks) and seen >= ranks[len(found)]:
-                found.append(seconds)
-            if len(found) == len(ranks):
-                break
-        return found
 
 
 def share(part: int, whole: int) -> float | None:

@@ -20,6 +20,7 @@ from receiver.domain.jobs import ClaimedJob, JobKind, JobRequest, Outcome, Verdi
 from receiver.domain.rollup import CHECK_AGES, OPEN_FOR, growth, most, next_check
 from receiver.ids import first_ulid
 from receiver.runtime import Runtime
+from receiver.services import report_days
 from receiver.services.job_handler import Completion
 from receiver.services.transaction import transact
 from receiver.storage import alert_rollup, incident_facts, jobs, rollups
@@ -204,7 +205,8 @@ def catch_up(engine: Engine, clock: Clock = utc_now) -> None:
 
 
 def turn(engine: Engine, clock: Clock, until: float = float("inf")) -> bool:
-    """Count what is new and what is to be counted again, up to `until` (time.monotonic()); whether that was all.
+    """Count what is new, what is to be counted again, and then whole days, up to `until` (time.monotonic()); whether
+    that was all.
 
     Raises StorageUnavailable, and what the database raises.
     """
@@ -219,7 +221,7 @@ def turn(engine: Engine, clock: Clock, until: float = float("inf")) -> bool:
             if time.monotonic() > until:
                 return False
         _note_look(engine, stream.name, clock())
-    return True
+    return report_days.count_due(engine, clock(), lambda: time.monotonic() > until, report_days.A_FEW)
 
 
 def _note_look(engine: Engine, stream: str, now: datetime) -> None:

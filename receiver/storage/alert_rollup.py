@@ -15,6 +15,7 @@ from sqlalchemy import Connection, String, bindparam, cast, func, insert, litera
 
 from receiver.domain.alert import Disposition
 from receiver.domain.rollup import Facet
+from receiver.storage import report_days
 from receiver.storage.tables import alert_days, alert_facets, alert_hours, grafana_alerts
 from receiver.storage.upsert import add_to
 
@@ -85,6 +86,7 @@ def add(connection: Connection, gained: Mapping[str, int], facets: Mapping[int, 
         for (day, facet_id), counts in sorted(days.items())
     ]
     add_to(connection, alert_days, rows, DAY_NUMBERS)
+    report_days.doubt(connection, report_days.ALERTS, {day for day, _ in days})
 
 
 def know(connection: Connection, facets: Mapping[int, tuple[Facet, str]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from receiver.domain.rollup import Facet
-from receiver.storage import alert_rollup
+from receiver.storage import alert_rollup, report_days
 from receiver.storage.tables import events, incident_facts, incidents
 from receiver.storage.upsert import put
 
@@ -46,6 +46,10 @@ _followers = (
     )
     .where(_facts.incident_key.in_(bindparam("keys", expanding=True)))
     .where(_facts.incident_id.in_(bindparam("ids", expanding=True)))
+)
+_recorded = select(incident_facts).where(
+    _facts.incident_key.in_(bindparam("keys", expanding=True)),
+    _facts.incident_id.in_(bindparam("ids", expanding=True)),
 )
 _last_resolved = (
     select(_before.c.resolved_at)
@@ -102,9 +106,12 @@ def _record(connection: Connection, ids: Sequence[str]) -> None:
     alert_rollup.know(connection, facets)
     # In the order of the primary key, as every batch that locks many rows.
     rows = sorted((_values(row) for row in found), key=lambda row: (row["opened_at"], row["number"]))
-    put(connection, incident_facts, rows, but=frozenset({"calm_seconds"}))
     recorded = [row["incident_id"] for row in rows]
     asked = {"keys": sorted({row["incident_key"] for row in rows}), "ids": recorded}
+    known = {row["incident_id"]: row for row in connection.execute(_recorded, asked).mappings()}
+    new = [row for row in rows if _is_changed(known.get(row["incident_id"]), row)]
+    put(connection, incident_facts, new, but=frozenset({"calm_seconds"}))
+    report_days.doubt(connection, report_days.INCIDENTS, (row["opened_at"] for row in new))
     followers = [one for one in connection.execute(_followers, asked).scalars() if one is not None]
     _settle_calm(connection, {**asked, "ids": sorted({*recorded, *followers})})
 
@@ -119,6 +126,11 @@ def _settle_calm(connection: Connection, asked: dict[str, Any]) -> None:
             changed.append({**fact, "calm_seconds": calm})
     changed.sort(key=lambda row: (row["opened_at"], row["number"]))
     put(connection, incident_facts, changed, but=_names - {"calm_seconds"})
+    report_days.doubt(connection, report_days.INCIDENTS, (row["opened_at"] for row in changed))
+
+
+def _is_changed(known: RowMapping | None, row: dict[str, Any]) -> bool:
+    return known is None or any(known[name] != value for name, value in row.items())
 
 
 def _facet(row: RowMapping) -> Facet:

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, fu
 
 from receiver.domain.events import Event
 from receiver.domain.incident import OPEN_STATUSES, incident_number
+from receiver.storage import incident_search
 from receiver.storage.tables import events, grafana_alerts, incidents
 
 _incident_columns = [column for column in incidents.c if column.name != "open_key"]
@@ -60,7 +61,13 @@ def page(
 ) -> Sequence[RowMapping]:
     """At most `limit` incidents, newest first, after the given row."""
     statement = select(*_incident_columns).where(*_conditions(wanted))
-    return _newest_first(connection, statement, incidents.c.opened_at, incidents.c.incident_id, after, limit)
+    narrowed = incident_search.narrowed(connection, wanted.text) if wanted.text else None
+    if narrowed is None:
+        return _newest_incidents(connection, statement, after, limit)
+    found = _newest_incidents(connection, statement.where(narrowed.outside()), after, limit)
+    later = _newest_incidents(connection, statement.where(narrowed.later()), after, limit)
+    both = {row["incident_id"]: row for row in (*found, *later)}
+    return sorted(both.values(), key=lambda row: (row["opened_at"], row["incident_id"]), reverse=True)[:limit]
 
 
 def alerts_of(
@@ -106,6 +113,12 @@ def count_open(connection: Connection) -> dict[tuple[str, str], int]:
         .group_by(incidents.c.status, incidents.c.priority)
     )
     return {(status, priority): number for status, priority, number in connection.execute(statement)}
+
+
+def _newest_incidents(
+    connection: Connection, statement: Select[Any], after: After | None, limit: int
+) -> Sequence[RowMapping]:
+    return _newest_first(connection, statement, incidents.c.opened_at, incidents.c.incident_id, after, limit)
 
 
 def _newest_first(

@@ -15,7 +15,7 @@ from receiver.domain.database import DatabaseFacts
 from receiver.domain.grants import parse_grants
 from receiver.storage.engine import is_mysql
 from receiver.storage.migrate import bundled, current_revision, newest_revision
-from receiver.storage.tables import metadata
+from receiver.storage.report_day_table import report_days
 from receiver.storage.types import DatabaseNow
 
 _TRIGGER = re.compile(r"^CREATE TRIGGER (\w+)", re.MULTILINE)
@@ -44,7 +44,7 @@ def facts_of(connection: Connection, own_clock: datetime) -> DatabaseFacts:
         newest_revision=newest_revision(),
         triggers=triggers_of(connection),
         expected_triggers=expected_triggers(connection),
-        tables=tuple(metadata.tables),
+        tables=tuple(report_days.metadata.tables),
     )
     if not is_mysql(connection):
         return found

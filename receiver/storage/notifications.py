@@ -10,10 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, update
 
+from receiver.clock import utc_now
 from receiver.domain.announcement import Announcement, Said
 from receiver.domain.jobs import ClaimedJob, JobState
 from receiver.domain.notification import NotificationState, Template
 from receiver.errors import LocksBusy
+from receiver.storage import report_days
 from receiver.storage.bulk import BulkInsert
 from receiver.storage.key_range import in_key_range, key_range
 from receiver.storage.tables import incidents, jobs, notifications, remediation_actions
@@ -124,12 +126,14 @@ _insert = BulkInsert(
         "finished_at",
     ),
 )
-_remove_dead = notifications.delete().where(
+_dead = (
     _of_channel,
     notifications.c.template == bindparam("of_template"),
     notifications.c.sequence == bindparam("of_sequence"),
     notifications.c.state == NotificationState.DEAD.value,
 )
+_died = select(notifications.c.finished_at).where(*_dead)
+_remove_dead = notifications.delete().where(*_dead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,19 +224,22 @@ def mark_all_notified(connection: Connection, incident_ids: Collection[str], at:
 def record_first(connection: Connection, ends: Sequence[MessageEnd]) -> None:
     """Write how messages ended of which no end is recorded yet. There must be at least one."""
     _insert.execute(connection, [_values(end) for end in ends])
+    today = report_days.day_of(utc_now())  # which reports do not count beforehand
+    report_days.doubt(connection, report_days.MESSAGES, [end.at for end in ends if end.at < today])
 
 
 def record(connection: Connection, end: MessageEnd) -> None:
     """Write how a message ended. It takes the place of an earlier record of its death, and of no other record."""
-    connection.execute(
-        _remove_dead,
-        {
-            "incident": end.job.incident_id,
-            "of_channel": end.announcement.channel,
-            "of_template": end.announcement.template.value,
-            "of_sequence": end.announcement.sequence,
-        },
-    )
+    this = {
+        "incident": end.job.incident_id,
+        "of_channel": end.announcement.channel,
+        "of_template": end.announcement.template.value,
+        "of_sequence": end.announcement.sequence,
+    }
+    died = connection.execute(_died, this).scalars().all()
+    if died:
+        report_days.doubt(connection, report_days.MESSAGES, died)
+        connection.execute(_remove_dead, this)
     record_first(connection, [end])
 
 

@@ -1,4 +1,6 @@
-"""Numbers of notifications and of remediation actions for reports, from the rows themselves."""
+"""Numbers of notifications and of remediation actions for reports, from the rows themselves; of whole days messages
+from report_days.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +9,38 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, and_, case, func, select
 
 from receiver.domain.action_state import ActionState
+from receiver.domain.day_numbers import Key, add_up, read
 from receiver.domain.incident import RESOLVED_BY_ALERT
+from receiver.domain.notification import NotificationState
 from receiver.domain.period import Period
+from receiver.storage.report_days import whole_days
 from receiver.storage.tables import incidents, notifications, remediation_actions
 
 
-def messages(connection: Connection, period: Period) -> Sequence[RowMapping]:
-    """Messages that ended in the period by channel, template and state; idx_notifications_finished has it all."""
+def messages(connection: Connection, period: Period) -> dict[Key, list[int]]:
+    """Messages that ended in the period by channel and template: how many of each state, in NotificationState's order.
+
+    idx_notifications_finished has all of it.
+    """
+    states = [one.value for one in NotificationState]
+    days, parts = whole_days(connection, period, ["messages"])
+    sums = add_up((read(day["messages"]["numbers"]) for day in days), states)
     own = notifications.c
-    query = select(own.channel, own.template, own.state, func.count().label("messages"))
-    within = query.where(own.finished_at >= period.since, own.finished_at < period.until)
-    return connection.execute(within.group_by(own.channel, own.template, own.state)).mappings().all()
+    for part in parts:
+        query = select(own.channel, own.template, own.state, func.count())
+        query = query.where(own.finished_at >= part.since, own.finished_at < part.until)
+        for channel, template, state, number in connection.execute(
+            query.group_by(own.channel, own.template, own.state)
+        ):
+            sums.setdefault((channel, template), [0] * len(states))[states.index(state)] += number
+    return sums
 
 
 def actions(connection: Connection, period: Period) -> Sequence[RowMapping]:
-    """Actions that were asked for in the period by type, state and whether they were for show."""
+    """Actions that were asked for in the period by type, state and whether they were for show.
+
+    idx_actions_requested has all of it.
+    """
     own = remediation_actions.c
     query = select(own.type, own.is_dry_run, own.state, func.count().label("actions"))
     within = query.where(own.requested_at >= period.since, own.requested_at < period.until)

@@ -18,7 +18,7 @@ from sqlalchemy import Column, Connection, Select, Table, and_, delete, exists, 
 from receiver.domain.incident import OPEN_STATUSES, Status
 from receiver.domain.jobs import JobState
 from receiver.ids import first_ulid
-from receiver.storage import outbox
+from receiver.storage import outbox, report_days
 from receiver.storage.engine import is_mysql
 from receiver.storage.tables import (
     alert_episodes,
@@ -255,7 +255,11 @@ def remove_incidents(
     if actions:
         rows["approvals"] = delete_rows(connection, approvals, connection.execute(found).scalars().all())
     rows["remediation_actions"] = delete_rows(connection, remediation_actions, actions)
-    for table in (notifications, alert_episodes, events):
+    messages = _keys_of(connection, notifications, going, limit)
+    ended = select(notifications.c.finished_at).where(notifications.c.notification_id.in_(messages))
+    report_days.doubt(connection, report_days.MESSAGES, connection.execute(ended).scalars())
+    rows["notifications"] = delete_rows(connection, notifications, messages)
+    for table in (alert_episodes, events):
         rows[table.name] = delete_rows(connection, table, _keys_of(connection, table, going, limit))
     if any(number >= limit for number in rows.values()):
         return Removal(rows, is_complete=False)

@@ -273,8 +273,8 @@ remediation_actions = Table(
     PrimaryKeyConstraint("action_id"),
     UniqueConstraint("incident_id", "ordinal", name="uq_actions_ordinal"),
     Index("idx_actions_budget", "type", "target", "started_at"),
-    Index("idx_actions_state", "state", "requested_at"),
-    Index("idx_actions_requested", "requested_at"),
+    Index("idx_actions_state", "state", "requested_at", "is_dry_run", "incident_id"),
+    Index("idx_actions_requested", "requested_at", "type", "is_dry_run", "state"),
     **MYSQL,
 )
 

@@ -231,9 +231,9 @@ CREATE TABLE remediation_actions (
 
 CREATE INDEX idx_actions_budget ON remediation_actions (type, target, started_at);
 
-CREATE INDEX idx_actions_state ON remediation_actions (state, requested_at);
+CREATE INDEX idx_actions_state ON remediation_actions (state, requested_at, is_dry_run, incident_id);
 
-CREATE INDEX idx_actions_requested ON remediation_actions (requested_at);
+CREATE INDEX idx_actions_requested ON remediation_actions (requested_at, type, is_dry_run, state);
 
 CREATE TABLE approvals (
   approval_id INTEGER NOT NULL,
@@ -356,4 +356,14 @@ CREATE TABLE rollup_slices (
   begun_at DATETIME NOT NULL,
   due_at DATETIME NOT NULL,
   PRIMARY KEY (stream, from_id)
+);
+
+CREATE TABLE report_days (
+  day DATETIME NOT NULL,
+  subject VARCHAR(16) NOT NULL,
+  numbers TEXT NOT NULL,
+  times BLOB NOT NULL,
+  is_right BOOLEAN NOT NULL,
+  made_at DATETIME NOT NULL,
+  PRIMARY KEY (day, subject)
 );

@@ -217,9 +217,28 @@ def test_the_command_writes_text_csv_and_json(runtime: Runtime, monkeypatch: pyt
             lines = list(csv.reader(io.StringIO(part.partition("\n")[2].strip())))
             assert lines[0] == [column.name for column in section.columns]
             assert len(lines) == len(section.rows) + 1
-    wrong = run(main, ["report", "volume", "--since", "soon"])
-    assert wrong.exit_code == 1 and "30d" in wrong.stderr
     assert run(main, ["report", "nonsense"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "right"),
+    [
+        ("volume", "--since", "soon", "30d"),
+        ("volume", "--since", "0d", "before until"),
+        ("volume", "--until", "9999-12-31T23:30Z", "9999"),
+        ("incidents", "--until", "9999-12-31", "9999"),
+        ("volume", "--by", "week", "day, hour"),
+        ("noise", "--limit", "0", "from 1 to"),
+        ("automation", "--service", "web", "leave it out"),
+    ],
+)
+def test_an_option_that_is_wrong_is_named_with_what_would_be_right(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, option: str, value: str, right: str
+) -> None:
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", sqlite_engine.url.render_as_string(hide_password=False))
+    wrong = CliRunner().invoke(main, ["report", name, option, value])
+    assert wrong.exit_code == 2, wrong.output
+    assert option in wrong.stderr and right in wrong.stderr
 
 
 def test_the_command_says_when_nobody_counts(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

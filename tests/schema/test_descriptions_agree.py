@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Enum, text
 
 from receiver.storage.engine import create_engine
 from receiver.storage.migrate import bundled, newest_revision, upgrade
-from receiver.storage.tables import metadata
+from receiver.storage.report_day_table import report_days
 
 # The catalogue views that say everything about tables, indexes, constraints and triggers on MariaDB and MySQL.
 CATALOGUE = {
@@ -28,6 +28,9 @@ CATALOGUE = {
     "triggers": """SELECT trigger_name, event_object_table, event_manipulation, action_timing, action_statement
         FROM information_schema.triggers WHERE trigger_schema = DATABASE()""",
 }
+
+
+metadata = report_days.metadata
 
 
 def mysql_statements(file: str) -> Iterator[str]:

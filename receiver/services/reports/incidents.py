@@ -31,18 +31,18 @@ class Incidents:
     def find(self, connection: Connection, question: Question) -> Findings:
         """What is open now, then a row for each group."""
         column = "owner" if question.by == "team" else question.by
-        rows = report_incidents.opened(connection, question.period, column, question.places)
+        found = report_incidents.numbers(connection, question.period, column, question.places, _NUMBERS)
         groups: dict[str, Counter[str]] = {}
         total: Counter[str] = Counter()
-        for row in rows:
-            numbers = {name: int(row[name]) for name in _NUMBERS}
-            groups[_text(row["key"], question.by)] = Counter(numbers)
-            total.update(numbers)
+        for key, numbers in found.items():
+            group = Counter(dict(zip(_NUMBERS, numbers, strict=True)))
+            groups[_text(key, question.by)] = group
+            total.update(group)
         ordered = sorted(groups.items())
         if question.by in ("service", "team"):
             ordered.sort(key=lambda item: -item[1]["incidents"])
             ordered = ordered[: question.limit]
-        found: list[Sequence[Value]] = [(key, *(group[name] for name in _NUMBERS)) for key, group in ordered]
+        rows: list[Sequence[Value]] = [(key, *(group[name] for name in _NUMBERS)) for key, group in ordered]
         columns = (Column(question.by, Kind.TEXT), *map(Column, _NUMBERS))
         return Findings(
             [
@@ -50,7 +50,7 @@ class Incidents:
                 Section(
                     "all", "Opened in the period", columns[1:], [tuple(total[name] for name in _NUMBERS)]
                 ),
-                Section("groups", f"Opened by {question.by}", columns, found),
+                Section("groups", f"Opened by {question.by}", columns, rows),
             ],
             _NOTES,
         )

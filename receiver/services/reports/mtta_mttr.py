@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
-from receiver.domain.report import Column, Durations, Kind, Section, Value
+from receiver.domain.durations import Durations
+from receiver.domain.report import Column, Kind, Section, Value
 from receiver.services.reports.base import Findings, Question
 from receiver.storage import report_incidents, report_places
 
@@ -30,36 +30,17 @@ _COLUMNS = (
 )
 
 
-@dataclass(slots=True)
-class _Group:
-    incidents: int = 0
-    open: int = 0
-    acks: Durations = field(default_factory=Durations)
-    resolves: Durations = field(default_factory=Durations)
-
-    @classmethod
-    def of(cls, row: RowMapping) -> _Group:
-        made = cls()
-        made.add(row)
-        return made
-
-    def add(self, row: RowMapping) -> None:
-        self.incidents += int(row["incidents"])
-        self.open += int(row["open"])
-        self.acks.add(row["acks"])
-        self.resolves.add(row["resolves"])
-
-    def values(self) -> Sequence[Value]:
-        acknowledged = self.acks.number
-        return (
-            self.incidents,
-            acknowledged,
-            self.incidents - acknowledged,
-            *self.acks.summary(),
-            self.resolves.number,
-            self.open,
-            *self.resolves.summary(),
-        )
+def _values(numbers: Sequence[int], acks: Durations, resolves: Durations) -> Sequence[Value]:
+    incidents, still_open = numbers
+    return (
+        incidents,
+        acks.number,
+        incidents - acks.number,
+        *acks.summary(),
+        resolves.number,
+        still_open,
+        *resolves.summary(),
+    )
 
 
 class MttaMttr:
@@ -74,20 +55,18 @@ class MttaMttr:
 
     def find(self, connection: Connection, question: Question) -> Findings:
         """One row for each group, and one for all."""
-        rows = report_incidents.durations(connection, question.period, question.by, question.places)
-        groups: dict[str, _Group] = {}
-        total = _Group()
-        for row in rows:
-            groups[str(row["key"])] = _Group.of(row)
-            total.add(row)
-        ordered = sorted(groups.items(), key=lambda item: item[0])
+        found = report_incidents.durations(connection, question.period, question.by, question.places)
+        groups = sorted(found.groups.items(), key=lambda item: str(item[0]))
         if question.by in report_places.COLUMNS:
-            ordered.sort(key=lambda item: -item[1].incidents)
-        shown = [(name, *group.values()) for name, group in ordered[: question.limit]]
+            groups.sort(key=lambda item: -item[1][0])
+        groups = groups[: question.limit]
+        times = found.of([key for key, _ in groups])
+        shown = [(str(key), *_values(numbers, *times[key])) for key, numbers in groups]
+        total = [sum(numbers) for numbers in zip(*found.groups.values(), strict=True)] or [0, 0]
         columns = (Column(question.by, Kind.TEXT), *_COLUMNS)
         return Findings(
             [
-                Section("all", "All incidents", _COLUMNS, [total.values()]),
+                Section("all", "All incidents", _COLUMNS, [_values(total, *found.of_all())]),
                 Section("groups", f"By {question.by}", columns, shown),
             ],
             _NOTES,

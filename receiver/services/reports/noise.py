@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from receiver.domain.report import Column, Kind, Section, share
 from receiver.services.reports.base import Findings, Question
-from receiver.storage import report_alerts, report_incidents
+from receiver.storage import report_alerts, report_incidents, report_places
 
 _NOTES = (
     "reopened: opened within an hour after the incident before it, of the same key, was resolved. unacknowledged: "
@@ -40,15 +40,11 @@ class Noise:
         """The rules with the most alerts, then those with the most incidents."""
         asked = (connection, question.period, question.by, question.places)
         groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        names: defaultdict[str, str] = defaultdict(str)
-        for key, (alerts, name) in report_alerts.by_rule_or_service(*asked).items():
-            groups[key]["alerts"] = alerts
-            names[key] = name
-        for row in report_incidents.noise(*asked):
-            groups[row["key"]].update({name: int(row[name]) for name in _NUMBERS})
-            names[row["key"]] = names[row["key"]] or row["name"]
-        if question.by != "rule":
-            names.clear()
+        for rule_or_service, alerts in report_alerts.by_rule_or_service(*asked).items():
+            groups[rule_or_service]["alerts"] = alerts
+        for key, numbers in report_incidents.numbers(*asked, _NUMBERS).items():
+            groups[str(key)].update(dict(zip(_NUMBERS, numbers, strict=True)))
+        names = report_places.names(connection) if question.by == "rule" else {}
         return Findings(
             [
                 self._section("alerts", groups, names, question),
@@ -64,7 +60,7 @@ class Noise:
         rows = [
             (
                 key,
-                names[key],
+                names.get(key, ""),
                 group["alerts"],
                 group["incidents"],
                 share(group["alerts"], group["incidents"]),

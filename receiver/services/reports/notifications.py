@@ -30,10 +30,11 @@ class Notifications:
     def find(self, connection: Connection, question: Question) -> Findings:
         """A row for each channel, or for each channel and occasion."""
         groups: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-        for row in report_work.messages(connection, question.period):
-            key = (row["channel"],) if question.by == "channel" else (row["channel"], row["template"])
-            groups[key][row["state"]] += row["messages"]
         states = [state.value for state in NotificationState]
+        for place, numbers in report_work.messages(connection, question.period).items():
+            channel, template = map(str, place if isinstance(place, tuple) else ("", ""))
+            key = (channel,) if question.by == "channel" else (channel, template)
+            groups[key].update(dict(zip(states, numbers, strict=True)))
         names = ("channel",) if question.by == "channel" else ("channel", "template")
         columns = (
             *(Column(name, Kind.TEXT) for name in names),

@@ -39,18 +39,13 @@ class Responders:
         """A row for everybody who did something, who did most first."""
         people: defaultdict[str, Counter[str]] = defaultdict(Counter)
         nobody = 0
-        for row in report_incidents.responders(connection, question.period, question.places):
-            number, acknowledged_by, resolved_by = (
-                row["incidents"],
-                row["acknowledged_by"],
-                row["resolved_by"],
-            )
+        asked = (connection, question.period, question.places)
+        for key, (number, seconds) in report_incidents.responders(*asked).items():
+            acknowledged_by, resolved_by = key if isinstance(key, tuple) else (None, None)
             if acknowledged_by is None:
                 nobody += number
             else:
-                people[acknowledged_by].update(
-                    {"acknowledged": number, "seconds": int(row["ack_seconds"] or 0)}
-                )
+                people[acknowledged_by].update({"acknowledged": number, "seconds": seconds})
             if resolved_by is not None:
                 own = number if resolved_by == acknowledged_by else 0
                 people[resolved_by].update({"resolved": number, "own": own})
