@@ -27,12 +27,14 @@ _columns = (
 )
 # Without the hint MySQL may scan a small table, and a locking scan locks rows of others.
 _lock = KeyedSelect(
-    lambda keys: select(*_columns)
-    .where(alert_episodes.c.episode_key.in_(keys))
-    .order_by(alert_episodes.c.episode_key)
-    .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mysql")
-    .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mariadb")
-    .with_for_update()
+    lambda keys: (
+        select(*_columns)
+        .where(alert_episodes.c.episode_key.in_(keys))
+        .order_by(alert_episodes.c.episode_key)
+        .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mysql")
+        .with_hint(alert_episodes, "FORCE INDEX (PRIMARY)", "mariadb")
+        .with_for_update()
+    )
 )
 _names = [column.name for column in alert_episodes.c]
 _insert = BulkInsert(alert_episodes, _names)

@@ -18,21 +18,23 @@ from receiver.storage.text import fit, fit_document
 # a small table, which would lock incidents of other keys.
 _OPEN_KEY_HINT = "FORCE INDEX (uq_incidents_open_key)"
 _lock_open = KeyedSelect(
-    lambda keys: select(
-        incidents.c.incident_id,
-        incidents.c.incident_key,
-        incidents.c.status,
-        incidents.c.severity,
-        incidents.c.priority,
-        incidents.c.alert_count,
-        incidents.c.firing_count,
-        incidents.c.number,
+    lambda keys: (
+        select(
+            incidents.c.incident_id,
+            incidents.c.incident_key,
+            incidents.c.status,
+            incidents.c.severity,
+            incidents.c.priority,
+            incidents.c.alert_count,
+            incidents.c.firing_count,
+            incidents.c.number,
+        )
+        .where(incidents.c.open_key.in_(keys))
+        .order_by(incidents.c.open_key)
+        .with_hint(incidents, _OPEN_KEY_HINT, "mysql")
+        .with_hint(incidents, _OPEN_KEY_HINT, "mariadb")
+        .with_for_update()
     )
-    .where(incidents.c.open_key.in_(keys))
-    .order_by(incidents.c.open_key)
-    .with_hint(incidents, _OPEN_KEY_HINT, "mysql")
-    .with_hint(incidents, _OPEN_KEY_HINT, "mariadb")
-    .with_for_update()
 )
 _last_ids = (
     select(incidents.c.incident_key, func.max(incidents.c.incident_id))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -19,9 +20,6 @@ from receiver.web.parts import Parts, current_parts
 from receiver.web.parts import of as parts_of
 from receiver.web.trace import current_trace_id, trace_id_in
 from receiver.web.webhook_auth import Admitted
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # The format is told from the body alone; the paths say for people what is meant.
 PATHS = ("/api/v1/webhooks/grafana", "/api/v1/webhooks/alertmanager", "/webhook/alert")
@@ -78,7 +76,8 @@ class _PastFlask:
 def receive() -> Response:
     """Take one delivery; 200 means that it is committed."""
     if _REFUSAL in request.environ:
-        raise request.environ.pop(_REFUSAL)  # in no variable, or the error and this frame would hold each other
+        # In no variable, or the error and this frame would hold each other.
+        raise request.environ.pop(_REFUSAL)
     return Response(_receive(current_parts(), request.environ), mimetype="application/json")
 
 

@@ -59,9 +59,8 @@ def test_every_address_takes_alerts_directly(
 def test_past_flask_an_answer_is_what_flask_would_make_of_it(client: FlaskClient) -> None:
     past, through = (client.post(PATHS[0] + slash, data=b"not JSON") for slash in ("", "/"))
     assert sorted(past.headers) == sorted(through.headers)
-    assert {**past.json, "delivery_id": "", "trace_id": ""} == {
-        **through.json, "delivery_id": "", "trace_id": ""
-    }  # fmt: skip
+    own = {"delivery_id": "", "trace_id": ""}
+    assert json.loads(past.data) | own == json.loads(through.data) | own
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
