@@ -48,10 +48,10 @@ def register(app: Flask) -> None:
         # Without strict_slashes a slash at the end would be redirected, and a redirect makes a GET of a POST.
         app.add_url_rule(path, f"webhook {path}", receive, methods=METHODS, strict_slashes=False)
     app.after_request(_note_refusal)
-    app.wsgi_app = _PastFlask(parts_of(app), app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
+    app.wsgi_app = PastFlask(parts_of(app), app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap it
 
 
-class _PastFlask:
+class PastFlask:
     """Takes webhooks before Flask does, whose contexts, routing and objects were an eighth of the price of each.
 
     What is refused goes on to Flask with the error, and is answered there as all errors are.
