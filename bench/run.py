@@ -111,14 +111,17 @@ def put_under_load(
     `database`: its processes; `status`: what the server answers when it has taken a request. Raises LoadFailed.
     """
     serials = scenario.serials()
-    # Connections of its own: all processes of the server are up when those that count are made.
-    with Load(server.address, effort.connections, status=status) as load:
-        warm_up = load.drive(requests, serials, effort.warm_up_seconds)
+    warm: list[int] = []
+    # A few first: all of them at once with 500 alerts each, a cold receiver would spool, and be kept spooling.
+    for connections in (max(1, effort.connections // 4), effort.connections):
+        # Connections of its own: all processes of the server are up when those that count are made.
+        with Load(server.address, connections, status=status) as load:
+            warm += load.drive(requests, serials, effort.warm_up_seconds / 2).serials
     with Load(server.address, effort.connections, status=status) as load:
         meter = Meter(server.pids(), database)
         driven = load.drive(requests, serials, effort.seconds)
         done = _figures(scenario, driven, meter)
-    return done, [*warm_up.serials, *driven.serials]
+    return done, [*warm, *driven.serials]
 
 
 def _figures(scenario: Scenario, driven: Driven, meter: Meter) -> Run:
