@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pymysql
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from receiver.services.transaction import transact
@@ -35,6 +38,30 @@ def test_a_transaction_that_meets_a_dead_connection_is_run_again(mysql_engine: E
     attempts = []
     transact(mysql_engine, lambda connection, attempt: attempts.append(connection.execute(text("SELECT 1"))))
     assert len(attempts) == 1
+
+
+class _Statement:
+    """Something large that a frame holds."""
+
+
+def test_a_failed_transaction_leaves_no_statement_for_the_garbage_collector(mysql_engine: Engine) -> None:
+    held: list[weakref.ref[_Statement]] = []
+
+    def work(connection: Connection, attempt: int) -> None:
+        statement = _Statement()
+        held.append(weakref.ref(statement))
+        session = connection.execute(text("SELECT CONNECTION_ID()")).scalar_one()
+        if attempt < 2:
+            kill(mysql_engine, session)
+        connection.execute(text("SELECT 1"))
+
+    gc.collect()
+    gc.disable()
+    try:
+        transact(mysql_engine, work)
+        assert [one() for one in held] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_nothing_of_a_reading_stays_open_when_it_is_over(mysql_engine: Engine) -> None:
