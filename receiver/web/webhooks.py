@@ -63,7 +63,7 @@ class PastFlask:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, as WSGI has it."""
-        if environ["PATH_INFO"] not in PATHS or environ["REQUEST_METHOD"] not in METHODS:
+        if environ.get("PATH_INFO") not in PATHS or environ["REQUEST_METHOD"] not in METHODS:
             return self._flask(environ, start_response)
         try:
             answer = _receive(self._parts, environ)
