@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,12 @@ def links() -> Iterator[tuple[Path, str]]:
                 yield document, target
 
 
+def is_ignored(file: Path) -> bool:
+    """Whether git leaves a file out, so that a clone has none. An archive without .git is what a clone is."""
+    asked = ["git", "-C", str(ROOT), "check-ignore", "--quiet", str(file)]
+    return (ROOT / ".git").exists() and subprocess.run(asked, check=False).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("document", "target"), [pytest.param(*pair, id=f"{pair[0].name}-{pair[1]}") for pair in links()]
 )
@@ -182,6 +189,7 @@ def test_every_link_leads_somewhere(document: Path, target: str) -> None:
     path, _, anchor = target.partition("#")
     file = (document.parent / path).resolve()
     assert file.exists()
+    assert not is_ignored(file), "only this checkout has it: git ignores it"
     if anchor:
         heads = re.findall(r"^#+ (.*)$", file.read_text(), flags=re.MULTILINE)
         assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
