@@ -26,10 +26,11 @@ def links_of(alert: Alert) -> dict[str, str]:
         "runbook": (annotations.get("runbook_url"), annotations.get("runbook")),
         "dashboard": (urls.get("dashboard"), annotations.get("dashboard_url")),
         "panel": (urls.get("panel"),),
-        "silence": (urls.get("silence"), _new_silence(urls.get("alertmanager"), alert.labels)),
+        "silence": (urls.get("silence"),),
         "source": (urls.get("source"),),
     }
     found = {kind: next(filter(is_link, addresses), None) for kind, addresses in candidates.items()}
+    found["silence"] = found["silence"] or _new_silence(urls.get("alertmanager"), alert.labels)
     return {kind: address for kind, address in found.items() if address}
 
 
@@ -47,10 +48,12 @@ def is_link(address: str | None) -> bool:
 
 def _new_silence(alertmanager: str | None, labels: Mapping[str, str]) -> str | None:
     """Alertmanager's page for a new silence, filled in with the labels; `filter` is written as its own UI does."""
-    if not alertmanager:
+    if not alertmanager or not is_link(alertmanager):
         return None
     matchers = ", ".join(f"{_name(name)}={_quoted(value)}" for name, value in sorted(labels.items()))
-    return f"{alertmanager.rstrip('/')}/#/silences/new?filter={_percent_encoded(f'{{{matchers}}}')}"
+    # As good a link as the address before it: what comes behind is ours, and no two are the same to is_link's memory.
+    link = f"{alertmanager.rstrip('/')}/#/silences/new?filter={_percent_encoded(f'{{{matchers}}}')}"
+    return link if len(link) <= LONGEST_LINK else None
 
 
 def _name(name: str) -> str:

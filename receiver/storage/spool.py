@@ -84,6 +84,7 @@ class Spool:
 
     def __init__(self, folder: Path, largest_bytes: int) -> None:
         self._folder = folder
+        self._file = folder / FILE
         self._largest_bytes = largest_bytes
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
@@ -228,18 +229,18 @@ class Spool:
         # SQLite's connections do not survive a fork; and what is written to a file that somebody has moved away or
         # removed is not here after the next start.
         opened = self._opened
-        if opened is None or opened.pid != os.getpid() or opened.file != _identity(self._folder / FILE):
+        if opened is None or opened.pid != os.getpid() or opened.file != _identity(self._file):
             self._opened = None
             connection = self._open()
-            self._opened = opened = _Opened(os.getpid(), _identity(self._folder / FILE), connection)
+            self._opened = opened = _Opened(os.getpid(), _identity(self._file), connection)
         return opened.connection
 
     def _open(self) -> sqlite3.Connection:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Bodies may hold what is nobody else's business; SQLite gives its log the same mode.
-        os.close(os.open(self._folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(
-            self._folder / FILE, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.execute("PRAGMA journal_mode=WAL")

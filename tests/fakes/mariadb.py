@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pymysql
@@ -50,15 +51,23 @@ _USER = "receiver"
 class MariaDB:
     """A running server. `binlog`: the binary log is on, as in production; `durable`: flush at each commit.
 
-    `place`: the folder in which its own folder is made. It can be killed and started again over the same data.
+    `place`: the folder in which its own folder is made. `options`: more of the server's command line; they overrule
+    ours. It can be killed and started again over the same data.
     """
 
-    def __init__(self, *, binlog: bool = False, durable: bool = True, place: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        binlog: bool = False,
+        durable: bool = True,
+        place: Path | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
         self._program = tools.require("mariadbd")
         self._folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir=place or scratch()))
         self.port = free_port()
         self._password = secrets.token_hex(8)
-        self._binlog, self._durable = binlog, durable
+        self._binlog, self._durable, self._options = binlog, durable, options
         try:
             shutil.copytree(template(self._program), self._folder / "data")
             self.start()
@@ -125,6 +134,7 @@ class MariaDB:
             f"--secure-file-priv={files}",  # an empty folder: no statement reads or writes files elsewhere
             f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
             *(["--log-bin=binlog", "--server-id=1", "--sync-binlog=1"] if binlog else []),
+            *self._options,
         ]
         return Process(
             [program, *_SETTINGS, *as_user(), *options], folder=self._folder, name="mariadbd", remove=True
