@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.isolation",
     "tests.fixtures.runtimes",
     "tests.fixtures.servers",
+    "tests.fixtures.spools",
 ]
 
 # The same examples on every machine: a run that fails, fails again. The clock decides nothing.

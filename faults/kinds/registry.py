@@ -83,14 +83,6 @@ FAULTS = (
         30,
         by_itself=run_hostile_cases,
     ),
-    Fault(
-        "crash-rounds",
-        "a worker is killed around each call, again and again",
-        nothing,
-        60,
-        by_itself=run_rounds,
-        is_short=True,
-    ),
     *galera.FAULTS,
     Fault(
         "million",
@@ -100,6 +92,14 @@ FAULTS = (
         is_saturated=True,
         rate=40,
         largest_group=200,
+        is_short=True,
+    ),
+    Fault(
+        "crash-rounds",
+        "a worker is killed around each call, again and again",
+        nothing,
+        60,
+        by_itself=run_rounds,
         is_short=True,
     ),
 )

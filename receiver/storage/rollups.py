@@ -106,12 +106,6 @@ def forget_settled(connection: Connection, stream: str, checks: int) -> None:
         connection.execute(update(rollup_slices).where(*first).values(until_id=settled[-1][1]))
 
 
-def alerts_counted_through(connection: Connection) -> str:
-    """Alerts whose id is below this one have been counted."""
-    last = newest(connection, ALERTS)
-    return last.until_id if last else LOWEST
-
-
 def looked(connection: Connection, stream: str, now: datetime) -> None:
     """Note that all was counted that could be seen at `now`."""
     first = (_own.stream == stream, _own.from_id == "")

@@ -12,6 +12,8 @@ from receiver.services.intake import Intake
 from receiver.storage.tables import deliveries
 from tests.builders import bodies
 
+MEGABYTE = 1024 * 1024
+
 
 class Away(Intake):
     """An intake whose database answers nobody, as long as `away` says so."""

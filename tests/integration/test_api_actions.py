@@ -237,7 +237,8 @@ def test_an_incident_gets_an_owner_and_loses_it(desk: Desk) -> None:
     assert [event["type"] for event in told] == ["incident.updated"] * 2
     assert told[0]["payload"] == {"changes": {"owner": [None, "ann"]}, "note": "yours"}
     assert told[0]["actor"] == "bob"
-    assert desk.client.post(f"{desk.path}/assign", json={}).json["errors"].keys() == {"owner"}
+    for body in ({}, {"owner": ""}, {"owner": "  "}):
+        assert desk.client.post(f"{desk.path}/assign", json=body).json["errors"].keys() == {"owner"}
 
 
 def test_a_note_goes_into_the_timeline(desk: Desk) -> None:
@@ -245,7 +246,9 @@ def test_a_note_goes_into_the_timeline(desk: Desk) -> None:
     told = desk.timeline()[-1]
     assert (told["type"], told["actor"]) == ("incident.updated", "ann")
     assert told["payload"] == {"note": "tried turning it off 💥"}
-    assert desk.client.post(f"{desk.path}/timeline", json={"note": ""}).status_code == 422
+    for nothing in ("", " \t\n"):
+        refused = desk.client.post(f"{desk.path}/timeline", json={"note": nothing})
+        assert refused.status_code == 422 and refused.json["errors"].keys() == {"note"}
 
 
 def test_of_many_who_resolve_at_once_one_does_and_the_others_are_told_so(

@@ -70,6 +70,7 @@ def test_holding_again_and_releasing_what_is_not_held_tells_nothing(
     [
         ("1/hold", {}, ANN, 422),
         ("1/hold", {"note": ""}, ANN, 422),
+        ("1/hold", {"note": " \n"}, ANN, 422),
         ("1/hold", {"note": "x"}, EVE, 403),
         ("1/release", {}, EVE, 403),
         ("77/hold", {"note": "x"}, ANN, 404),

@@ -193,7 +193,8 @@ def test_what_is_settled_takes_no_room_and_is_told_as_counted(runtime: Runtime) 
     with runtime.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(rollup_slices)).scalar_one() == 2
         newest = connection.execute(select(func.max(grafana_alerts.c.alert_id))).scalar_one()
-        assert newest < rollups.alerts_counted_through(connection) <= first_ulid(watch())
+        counted = rollups.newest(connection, rollups.ALERTS)
+        assert counted and newest < counted.until_id <= first_ulid(watch())
         assert rollups.last_look(connection) is not None
 
 

@@ -18,25 +18,7 @@ from receiver.services.drain import LARGEST_BATCH, Drainer
 from receiver.storage import spool as spools
 from receiver.storage.spool import FILE, Spool
 from receiver.storage.tables import deliveries, grafana_alerts, incidents
-from tests.builders.spool import Away, delivery, firing, resolved, stored
-from tests.fixtures.runtimes import RuntimeFactory
-
-MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-def intake(engine: Engine, make_runtime: RuntimeFactory) -> Away:
-    return Away(make_runtime(engine))
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", 10 * MEGABYTE)
-
-
-@pytest.fixture
-def door(intake: Away, spool: Spool) -> Acceptance:
-    return Acceptance(intake, spool, 1.0)
+from tests.builders.spool import MEGABYTE, Away, delivery, firing, resolved, stored
 
 
 def test_a_delivery_survives_the_absence_of_the_database_unchanged(

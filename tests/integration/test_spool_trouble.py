@@ -17,26 +17,9 @@ from receiver.services.drain import LOOK_SECONDS, REFUSALS, Drainer
 from receiver.services.intake import Intake
 from receiver.storage.migrate import newest_revision
 from receiver.storage.spool import FILE, LOCK, Spool
-from tests.builders.spool import Away, delivery, firing, resolved, stored
+from tests.builders.spool import MEGABYTE, Away, delivery, firing, resolved, stored
 from tests.fakes.polling import wait_until
 from tests.fixtures.runtimes import RuntimeFactory
-
-MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-def intake(engine: Engine, make_runtime: RuntimeFactory) -> Away:
-    return Away(make_runtime(engine))
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", 10 * MEGABYTE)
-
-
-@pytest.fixture
-def door(intake: Away, spool: Spool) -> Acceptance:
-    return Acceptance(intake, spool, 1.0)
 
 
 def test_a_drainer_that_meets_another_schema_waits_for_the_upgrade(

@@ -23,6 +23,11 @@ def _text(length: int, description: str) -> fields.String:
     return fields.String(validate=validate.Length(max=length), metadata={"description": description})
 
 
+def _says_something(text: str) -> None:
+    if not text.strip():
+        raise ma.ValidationError("Nothing but blanks.")
+
+
 class PageQuery(ma.Schema):
     """Which part of a list."""
 
@@ -82,7 +87,7 @@ class AssignBody(DeedBody):
     owner = fields.String(
         required=True,
         allow_none=True,
-        validate=validate.Length(min=1, max=190),
+        validate=[validate.Length(min=1, max=190), _says_something],
         metadata={"description": "A name, or null for nobody."},
     )
 
@@ -90,7 +95,7 @@ class AssignBody(DeedBody):
 class NoteBody(DeedBody):
     """A note for the timeline."""
 
-    note = fields.String(required=True, validate=validate.Length(min=1, max=2000))
+    note = fields.String(required=True, validate=[validate.Length(min=1, max=2000), _says_something])
 
 
 class Hold(ma.Schema):
