@@ -6,6 +6,7 @@ import re
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -95,12 +96,12 @@ def default_(with_remediation: bool) -> None:
 @_FILE
 @click.option(
     "--payload",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.File("rb"),
     required=True,
-    help="A webhook body, as Grafana or Alertmanager sends it.",
+    help="A webhook body, as Grafana or Alertmanager sends it; `-` reads it from stdin.",
 )
 @click.option("--here", is_flag=True, help="Check actions against the settings of here, as when they run.")
-def test_(file: Path, payload: Path, here: bool) -> None:
+def test_(file: Path, payload: BinaryIO, here: bool) -> None:
     """Show for each alert of a body which rules would apply, and why or why not. Needs no database.
 
     What actions and diagnoses would bring about is shown too, for each way an action can end. None is run.
@@ -108,9 +109,9 @@ def test_(file: Path, payload: Path, here: bool) -> None:
     settings = start(quiet=True)
     rules = read_rules(file, settings, is_for_here=here)
     try:
-        parsed = parse_body(payload.read_bytes(), mapping_of(settings), utc_now())
+        parsed = parse_body(payload.read(), mapping_of(settings), utc_now())
     except UnintelligibleBody as error:
-        raise Failure(Exit.FAILED, f"{payload}: {error.reason}") from None
+        raise Failure(Exit.FAILED, f"{payload.name}: {error.reason}") from None
     actions = build_actions(settings) if here else {}
     rejected = [alert.reason for alert in parsed.alerts if isinstance(alert, RejectedAlert)]
     for rehearsal in rehearse(rules, parsed, audience_of(settings), actions):

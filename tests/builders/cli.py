@@ -11,14 +11,13 @@ from click.testing import CliRunner, Result
 from receiver.cli import main
 
 
-def run(arguments: Sequence[str], **settings: str) -> Result:
-    """Run `receiver ARGUMENTS` with these settings (names without RECEIVER_)."""
+def run(arguments: Sequence[str], stdin: bytes = b"", **settings: str) -> Result:
+    """Run `receiver ARGUMENTS` with these settings (names without RECEIVER_), and this to read."""
     root = logging.getLogger()
     handlers, level, hook = root.handlers[:], root.level, sys.excepthook
     try:
-        return CliRunner().invoke(
-            main, arguments, env={f"RECEIVER_{name}": value for name, value in settings.items()}
-        )
+        variables = {f"RECEIVER_{name}": value for name, value in settings.items()}
+        return CliRunner().invoke(main, arguments, input=stdin, env=variables)
     finally:
         root.handlers[:] = handlers  # the command set logs up for a process of its own
         root.setLevel(level)

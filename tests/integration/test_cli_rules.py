@@ -171,6 +171,9 @@ def test_a_body_is_tried_out_without_a_database(written: Written, tmp_path: Path
     assert "staging   applies" in second and "checkout  not looked at  staging came first" in second
     assert second.endswith("=> ignored: rule staging")
     assert rest.startswith("An alert is malformed, it would be rejected: the alert is a number")
+    piped = [*command[:-1], "-"]
+    from_stdin = run(piped, body.read_bytes(), SLACK_WEBHOOK_URL=SLACK, DATABASE_URL=nowhere)
+    assert from_stdin.output == answer.output
 
 
 ACTING = """
@@ -242,6 +245,8 @@ def test_a_body_that_nobody_understands_is_a_line(written: Written, tmp_path: Pa
     answer = run(["rules", "test", str(written(default_rules())), "--payload", str(body)])
     assert answer.exit_code == Exit.FAILED
     assert answer.stderr.startswith(f"{body}: ") and "Traceback" not in answer.output
+    answer = run(["rules", "test", str(written(default_rules())), "--payload", str(tmp_path / "none.json")])
+    assert answer.exit_code == Exit.SETTINGS and "No such file or directory" in answer.output
 
 
 def test_a_replay_shows_what_new_rules_would_have_made_of_the_stored_alerts(
