@@ -83,6 +83,8 @@ def line(verdict: Verdict) -> str:
             f"{name} {value:,.0f}" for name, value in verdict.figures.items() if "reached" not in name
         )
         return f"{verdict.fault.name:<15} {'good' if verdict.is_good else '!'}  {said}  ({verdict.seconds:.0f} s)"
+    if "unfinished" in verdict.found:
+        return f"{verdict.fault.name:<15} ! no figures  ({verdict.seconds:.0f} s)"
     checks = " ".join(f"{check.name}{'!' if check.name in verdict.found else '·'}" for check in CHECKS)
     figures = verdict.figures
     facts = (

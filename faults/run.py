@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,7 +37,10 @@ SPOOL_EMPTY_AFTER_ALL_SECONDS = 300.0
 def run(
     fault: Fault, effort: Effort, folder: Path, tell: Callable[[str], None] = lambda text: None
 ) -> Verdict:
-    """Run one fault. `folder` takes all logs and journals; it is removed if nothing is wrong."""
+    """Run one fault. `folder` takes all logs and journals; it is removed if nothing is wrong.
+
+    A fault that breaks off is one with which nobody can be content: never an end of all.
+    """
     if left_out := fault.impossible():
         return Verdict(fault, left_out=left_out)
     started = time.monotonic()
@@ -45,7 +49,11 @@ def run(
     if fault.by_itself is not None:
         verdict = fault.by_itself(fault, effort, own)
     else:
-        verdict = _break_and_check(fault, effort, own, tell)
+        try:
+            verdict = _break_and_check(fault, effort, own, tell)
+        except Exception as error:  # noqa: BLE001 - the other faults have their turn
+            verdict = Verdict(fault, found={"unfinished": [f"it broke off: {type(error).__name__}: {error}"]})
+            (own / "broken-off.txt").write_text(traceback.format_exc())
     verdict.seconds = round(time.monotonic() - started, 1)
     if verdict.is_good:
         shutil.rmtree(own, ignore_errors=True)

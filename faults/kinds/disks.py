@@ -41,11 +41,14 @@ def small_disk(place: Path, what: str) -> Iterator[Path]:
 
 
 def fill_the_databases(stack: Stack, seconds: float) -> None:
-    """No room for the database: MariaDB does not fail then, it waits."""
+    """No room for the database: MariaDB waits then, or ends. What watches over services starts it again."""
     assert stack.place is not None
     with stack.trouble("the database's disk is full"), _filled(stack.place):
         time.sleep(seconds)
     time.sleep(9)
+    if (status := stack.database.returncode()) is not None:
+        stack.note("the database has ended", status=status, said=stack.database.last_words())
+        stack.database.start()
 
 
 def fill_the_spools(stack: Stack, seconds: float) -> None:

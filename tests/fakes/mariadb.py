@@ -93,6 +93,14 @@ class MariaDB:
         """A signal for the server."""
         self._process.send(number)
 
+    def returncode(self) -> int | None:
+        """Its exit status (negative: the signal that ended it), None while it runs."""
+        return self._process.returncode()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._process.output()[-2000:]
+
     @property
     def url(self) -> str:
         """SQLAlchemy URL of the server, for a user who may do everything there; without a database."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 from click.testing import CliRunner
 
 from faults import cli, report
 from faults.checks.registry import CHECKS
 from faults.kinds.registry import FAULTS
-from faults.verdict import Verdict
+from faults.run import run
+from faults.verdict import Effort, Verdict
 
 
 def test_a_missed_goal_is_marked():
@@ -40,6 +42,17 @@ def test_what_a_checker_found_is_told_and_kept(tmp_path):
     assert "4 more" in report.problems(verdict)[-1]
     kept = json.loads(report.write([verdict], tmp_path).read_text())
     assert kept["faults"][0]["found"]["C1"][8] == "lost: 8"
+
+
+def test_a_fault_that_breaks_off_is_told_and_the_next_one_has_its_turn(tmp_path):
+    def stack(folder, **options):
+        folder.mkdir()
+        raise ConnectionRefusedError("nobody there")
+
+    verdict = run(replace(FAULTS[0], stack=stack), Effort(), tmp_path)
+    assert not verdict.is_good and "no figures" in report.line(verdict)
+    assert report.problems(verdict) == ["    unfinished : it broke off: ConnectionRefusedError: nobody there"]
+    assert "Traceback" in (tmp_path / FAULTS[0].name / "broken-off.txt").read_text()
 
 
 def test_names_are_unique_and_listed():
