@@ -145,8 +145,8 @@ class SpoolFailed(ReceiverError):
     """The local spool cannot be used: full, unwritable, broken. The text names the folder and nothing that is in it."""
 
 
-class SpoolFull(SpoolFailed):
-    """The spool, or its disk, has no room: as soon as something is drained it has."""
+class SpoolBlocked(SpoolFailed):
+    """The spool, or its disk, has no room, or another process is writing: that passes by itself."""
 
 
 class ArchiveFailed(ReceiverError):

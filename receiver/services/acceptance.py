@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from receiver import metrics
 from receiver.domain.delivery import Answer, Delivery, Outcome
-from receiver.errors import SpoolFailed, SpoolFull, StorageUnavailable
+from receiver.errors import SpoolBlocked, SpoolFailed, StorageUnavailable
 from receiver.logs import event_logger
 from receiver.services.group_commit import GroupCommit
 from receiver.services.intake import Intake
@@ -48,8 +48,9 @@ class Acceptance:
             return self._group.submit(delivery, SPOOL_SECONDS)
         except SpoolFailed as error:
             _log.error("spool.failed", extra={"reason": str(error)})
-            # A full one will be emptied. What lies in one that cannot be written waits for people: nobody waits for it.
-            is_hopeless = not is_direct and not isinstance(error, SpoolFull)
+            # A full or busy one will have room. What lies in one that cannot be written waits for people: nobody else
+            # waits for it.
+            is_hopeless = not is_direct and not isinstance(error, SpoolBlocked)
             if is_hopeless and (answer := self._store(delivery, started)):
                 return answer
             raise StorageUnavailable("neither the database nor the spool can take it now") from None

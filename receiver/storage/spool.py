@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from receiver.domain.delivery import Delivery
-from receiver.errors import SpoolFailed, SpoolFull
+from receiver.errors import SpoolBlocked, SpoolFailed
 
 FILE = "spool.db"
 LOCK = "drain.lock"
@@ -95,7 +95,7 @@ class Spool:
         added = sum(len(one.body) for one in deliveries)
         with self._using() as connection:
             if _used_bytes(connection) + added > self._largest_bytes:
-                raise SpoolFull(f"the spool is full: {self._largest_bytes} bytes are allowed")
+                raise SpoolBlocked(f"the spool is full: {self._largest_bytes} bytes are allowed")
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
                 f"INSERT OR IGNORE INTO deliveries ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608 - names of ours
@@ -164,7 +164,7 @@ class Spool:
                 "SELECT COUNT(*) FROM deliveries WHERE refusal IS NOT NULL"
             ).fetchone()
             used = _used_bytes(connection)
-        return Depth(count, used, None if oldest is None else datetime.fromisoformat(oldest), refused)
+        return Depth(count, used, _moment(oldest), refused)
 
     @contextmanager
     def draining(self) -> Iterator[bool]:
@@ -215,8 +215,11 @@ class Spool:
                 raise self._failed(error) from None
 
     def _failed(self, error: Exception) -> SpoolFailed:
-        is_full = _name(error) == "SQLITE_FULL" or getattr(error, "errno", None) in (ENOSPC, EDQUOT)
-        kind = SpoolFull if is_full else SpoolFailed
+        # Busy: another process writes. That passes as well, and nobody may go past what waits in it meanwhile.
+        passes = _name(error).startswith(("SQLITE_FULL", "SQLITE_BUSY")) or (
+            getattr(error, "errno", None) in (ENOSPC, EDQUOT)
+        )
+        kind = SpoolBlocked if passes else SpoolFailed
         # The name of the error only: sqlite3 may quote what was to be written.
         return kind(f"the spool in {self._folder} cannot be used ({_name(error)})")
 
@@ -231,6 +234,9 @@ class Spool:
         opened = self._opened
         if opened is None or opened.pid != os.getpid() or opened.file != _identity(self._file):
             self._opened = None
+            if opened is not None and opened.pid == os.getpid():
+                # Else it stays open until the garbage collector comes, and its -shm in use.
+                opened.connection.close()
             connection = self._open()
             self._opened = opened = _Opened(os.getpid(), _identity(self._file), connection)
         return opened.connection
@@ -242,12 +248,16 @@ class Spool:
         connection = sqlite3.connect(
             self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
-        connection.executescript(_SCHEMA)
-        _flush(self._folder)
+        try:
+            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+            connection.executescript(_SCHEMA)
+            _flush(self._folder)
+        except (sqlite3.Error, OSError):
+            connection.close()
+            raise
         return connection
 
 
@@ -303,6 +313,13 @@ def _delivery(row: Sequence[object]) -> Delivery:
         credential=str(credential),
         signature_verified=bool(verified),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """None also for what the disk has made of a time: the drainer puts that delivery aside."""
+    with suppress(TypeError, ValueError):
+        return datetime.fromisoformat(text)  # type: ignore[arg-type]  # None is the TypeError
+    return None
 
 
 def _name(error: Exception) -> str:

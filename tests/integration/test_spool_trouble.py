@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -185,3 +187,53 @@ def test_a_broken_file_is_an_error_that_says_so(tmp_path: Path, intake: Away) ->
     (tmp_path / "spool" / FILE).write_bytes(b"this is no database" * 1000)
     with pytest.raises(SpoolFailed, match="cannot be used"):
         Spool(tmp_path / "spool", MEGABYTE).append([delivery(intake, firing())])
+
+
+def test_a_spool_to_which_another_process_writes_is_waited_for_and_nobody_goes_past_it(
+    engine: Engine, intake: Away, spool: Spool, door: Acceptance, tmp_path: Path
+) -> None:
+    door.accept(delivery(intake, firing()))
+    intake.away = False
+    other = sqlite3.connect(tmp_path / "spool" / FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageUnavailable):  # a resolve must not overtake its firing
+        door.accept(delivery(intake, resolved()))
+    other.execute("ROLLBACK")
+    other.close()
+    assert stored(engine) == []
+    assert door.accept(delivery(intake, resolved())).outcome is Outcome.SPOOLED
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_spool_that_was_replaced_or_cannot_be_opened_leaves_no_file_open(tmp_path: Path) -> None:
+    gc.disable()  # which would close them, some time
+    try:
+        before = open_files()
+        spool = Spool(tmp_path / "spool", MEGABYTE)
+        assert spool.is_empty()
+        of_one = open_files() - before
+        (tmp_path / "spool").rename(tmp_path / "away")
+        assert spool.is_empty()
+        assert open_files() - before == of_one
+        broken = tmp_path / "broken"
+        broken.mkdir()
+        (broken / FILE).write_bytes(b"no database" * 1000)
+        for _ in range(3):
+            with pytest.raises(SpoolFailed):
+                Spool(broken, MEGABYTE).is_empty()
+        assert open_files() - before == of_one
+    finally:
+        gc.enable()
+
+
+def test_a_time_that_the_disk_has_spoiled_does_not_hide_how_much_there_is(
+    intake: Away, spool: Spool, tmp_path: Path
+) -> None:
+    spool.append([delivery(intake, firing())])
+    with sqlite3.connect(tmp_path / "spool" / FILE) as connection:
+        connection.execute("UPDATE deliveries SET received_at = '2026-99'")
+    connection.close()
+    assert (spool.depth().deliveries, spool.depth().oldest_received_at) == (1, None)
