@@ -45,7 +45,8 @@ from receiver.storage.notifications import MessageEnd
 ACTOR = "receiver db restored"
 CONTROL = "restored"
 _AT_ONCE = 100
-# The roll-ups' job rests for ten seconds; what a dead worker left behind is taken over within fifteen.
+# The roll-ups' job rests for ten seconds; what a dead worker left behind is taken over within 6, after an outage of the
+# database within 16.
 _WATCH_SECONDS, _REAPED_SECONDS = 15.0, 20.0
 _SLOW_SECONDS, _LOOK_SECONDS = 2.0, 0.2  # so long a worker on a busy machine may take longer
 # More events than anybody loses with the hours since a backup.

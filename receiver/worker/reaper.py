@@ -12,9 +12,10 @@ from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
 from receiver.logs import event_logger
 from receiver.services.job_handler import Completion, Handler
 from receiver.services.transaction import transact
-from receiver.storage import leases
+from receiver.storage import database_clock, leases
+from receiver.storage.engine import reading
 from receiver.worker.attempt import cause_of
-from receiver.worker.recorder import try_to_settle
+from receiver.worker.recorder import LONGEST_PAUSE_SECONDS, try_to_settle
 
 _log = event_logger("worker")
 _BATCH = 50  # short transactions: others go on claiming meanwhile
@@ -40,10 +41,20 @@ class Reaper:
         self._thread.join(1.0)
 
     def _run(self) -> None:
+        was_away = False
         while not self._stopping.is_set():
             try:
+                if was_away:
+                    # Leases ran out meanwhile whose workers are alive, and have ends to record: they come first, or
+                    # what was done would be done again.
+                    with reading(self._engine) as connection:
+                        database_clock.now(connection)
+                    was_away = False
+                    if self._stopping.wait(LONGEST_PAUSE_SECONDS + REAP_SECONDS):
+                        return
                 reap(self._engine, self._handlers)
             except Exception as error:  # noqa: BLE001 - the outermost handler: the worker outlives its database's troubles
+                was_away = True
                 _log.warning("worker.trouble", extra={"reason": cause_of(error)})
             # Spreads load, guards nothing.
             self._stopping.wait(REAP_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311  # nosec B311

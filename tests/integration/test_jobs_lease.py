@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from receiver import clock
 from receiver.domain.jobs import JobState, Outcome, Verdict
 from receiver.errors import LeaseLost
 from receiver.services.job_handler import Completion
 from receiver.storage import leases
+from receiver.worker import reaper
 from receiver.worker.dispatcher import claim
 from receiver.worker.lease import Heartbeat, Leases
-from receiver.worker.reaper import reap
+from receiver.worker.reaper import Reaper, reap
 from receiver.worker.recorder import record
 from tests.builders.jobs import QUEUE, add, pass_time, request, row, states
 from tests.fakes.handlers import DONE, Probe
@@ -204,3 +208,30 @@ def test_a_host_whose_clock_is_an_hour_off_neither_rushes_nor_steals(engine, mon
     assert claim(engine, QUEUE, 5, 60, "w") == []
     pass_time(engine, 31)
     assert [job.idempotency_key for job in claim(engine, QUEUE, 5, 60, "w")] == ["now"]
+
+
+def test_after_an_outage_those_who_are_alive_record_their_ends_before_their_leases_are_taken(
+    engine, claimed, monkeypatch
+):
+    monkeypatch.setattr(reaper, "REAP_SECONDS", 0.05)
+    pass_time(engine, 61)
+    away, refused = threading.Event(), threading.Event()
+    away.set()
+
+    def refuse(connection: object) -> None:
+        if away.is_set() and threading.current_thread().name == "reaper":
+            refused.set()
+            raise OperationalError("BEGIN", {}, Exception("away"))
+
+    event.listen(engine, "begin", refuse)
+    one = Reaper(engine, HANDLERS)
+    one.start()
+    try:
+        assert refused.wait(10)
+        away.clear()
+        time.sleep(0.3)  # several of its looks
+        record(engine, HANDLERS, claimed, DONE)
+        assert row(engine)["state"] == "done"
+    finally:
+        one.stop()
+        event.remove(engine, "begin", refuse)
