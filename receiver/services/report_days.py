@@ -67,7 +67,9 @@ def _due(engine: Engine, source: Source, now: datetime) -> list[datetime]:
         if first is None:
             return []
         since = max(report_days.day_of(first), today - FURTHEST)
-        made = report_days.made(connection, source.subjects[0], since)
+        made = report_days.made(connection, source.subjects[0])
+    if over := {day for day in made if day < since}:  # nobody counts them again
+        transact(engine, lambda connection, _: report_days.forget(connection, source.subjects, over))
     days = (today - number * _DAY for number in range(1, (today - since).days + 1))
     return [day for day in days if day not in made or _is_due(*made[day], now)]
 
@@ -80,6 +82,7 @@ def _count(engine: Engine, source: Source, day: datetime, now: datetime) -> None
     def work(connection: Connection, _attempt: int) -> None:
         for stream in (rollups.ALERTS, rollups.EVENTS):
             rollups.lock(connection, stream)
-        report_days.write(connection, day, source.count(connection, day, day + _DAY), now)
+        known = report_days.lock(connection, day, source.subjects, now)
+        report_days.write(connection, day, source.count(connection, day, day + _DAY), now, known)
 
     transact(engine, work)

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select, update
 
 from receiver.domain.notification import NotificationState, Template
+from receiver.storage import report_days
 from receiver.storage.tables import incidents, jobs, notifications
 from receiver.storage.text import fit
 
@@ -105,10 +106,25 @@ def end(
     """Write how the messages ended."""
     if notification_ids:
         values = {"new_state": state.value, "new_detail": fit(detail, 1000), "at": at}
+        _doubt_days(connection, notifications.c.notification_id.in_(sorted(notification_ids)))
         connection.execute(_end, {"ids": sorted(notification_ids), **values})
 
 
 def leave(connection: Connection, incident_id: str, channel: str, why: str, at: datetime) -> None:
     """Take the beginning of an incident out of a bundle that has not been sent."""
+    own = notifications.c
+    _doubt_days(
+        connection,
+        own.incident_id == incident_id,
+        own.channel == channel,
+        own.template == Template.OPENED.value,
+        own.state == NotificationState.BUNDLED.value,
+    )
     asked = {"of_incident": incident_id, "of_channel": channel, "why": fit(why, 1000), "at": at}
     connection.execute(_leave, asked)
+
+
+def _doubt_days(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """These messages are about to end anew: the days in which they ended before are right no more."""
+    ended = connection.execute(select(notifications.c.finished_at).where(*which)).scalars()
+    report_days.doubt(connection, report_days.MESSAGES, ended)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from receiver.domain.day_numbers import DayNumbers, read
 from receiver.domain.period import Period
@@ -25,6 +25,7 @@ MESSAGES = ("messages",)
 TEXTS = ("texts",)
 _DAY = timedelta(days=1)
 _own = report_days.c
+_COUNTED = frozenset({"numbers", "times", "made_at"})
 
 
 def day_of(moment: datetime) -> datetime:
@@ -36,33 +37,64 @@ def doubt(connection: Connection, subjects: Collection[str], moments: Iterable[d
     """What was counted of the days of these moments is right no more."""
     days = sorted({day_of(moment) for moment in moments})
     if days:
-        mine = (_own.day.in_(days), _own.subject.in_(subjects), _own.is_right.is_(True))
+        mine = (_own.day.in_(days), _own.subject.in_(subjects))
         connection.execute(update(report_days).where(*mine).values(is_right=False))
 
 
 def write(
-    connection: Connection, day: datetime, counted: Mapping[str, tuple[DayNumbers, bytes]], now: datetime
+    connection: Connection,
+    day: datetime,
+    counted: Mapping[str, tuple[DayNumbers, bytes]],
+    now: datetime,
+    known: Mapping[str, tuple[str, bytes]],
 ) -> None:
-    """Write down what was counted of the day, by subject. Nobody else may be changing what it was counted from."""
+    """Write down what was counted of the day, by subject. Nobody else may be changing what it was counted from.
+
+    Of `known` subjects only what changed is written, and when it was made at the first: a day is counted many times,
+    and each time all of it would go through the binary log.
+    """
+    found = {subject: (numbers.text(), times) for subject, (numbers, times) in counted.items()}
+    first = next(iter(found))
     rows = [
         {
             "day": day,
             "subject": subject,
-            "numbers": numbers.text(),
+            "numbers": numbers,
             "times": times,
             "is_right": True,
             "made_at": now,
         }
-        for subject, (numbers, times) in sorted(counted.items())
+        for subject, (numbers, times) in found.items()
+        if subject == first or known.get(subject) != (numbers, times)
     ]
     put(connection, report_days, rows, but=frozenset())
 
 
-def made(connection: Connection, subject: str, since: datetime) -> dict[datetime, tuple[datetime, bool]]:
+def made(connection: Connection, subject: str) -> dict[datetime, tuple[datetime, bool]]:
     """By day when it was counted, and whether that is still right."""
     query = select(_own.day, _own.made_at, _own.is_right)
-    rows = connection.execute(query.where(_own.day >= since, _own.subject == subject))
+    rows = connection.execute(query.where(_own.subject == subject))
     return {day: (made_at, is_right) for day, made_at, is_right in rows}
+
+
+def forget(connection: Connection, subjects: Collection[str], days: Collection[datetime]) -> None:
+    """Remove what was counted of these days."""
+    connection.execute(delete(report_days).where(_own.day.in_(sorted(days)), _own.subject.in_(subjects)))
+
+
+def lock(
+    connection: Connection, day: datetime, subjects: Sequence[str], now: datetime
+) -> dict[str, tuple[str, bytes]]:
+    """Have whoever doubts this day wait until this transaction has ended, and wait for those who do just now.
+
+    Returns what was counted before, numbers and times, of the subjects of which it is still right.
+    """
+    query = select(_own.subject, _own.numbers, _own.times, _own.is_right).with_for_update()
+    found = connection.execute(query.where(_own.day == day, _own.subject.in_(subjects))).all()
+    missing = sorted(set(subjects) - {row.subject for row in found})
+    empty = {"day": day, "numbers": "", "times": b"", "is_right": False, "made_at": now}
+    put(connection, report_days, [{**empty, "subject": one} for one in missing], but=_COUNTED)
+    return {row.subject: (row.numbers, row.times) for row in found if row.is_right}
 
 
 def whole_days(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    LargeBinary,
     RowMapping,
     Select,
     String,
@@ -47,6 +48,11 @@ def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
+def by_alert(resolved_by: Column[str]) -> ColumnElement[bool]:
+    """Whether it was the sender who ended it. Byte for byte: a person may be called `Alert`."""
+    return cast(resolved_by, LargeBinary) == RESOLVED_BY_ALERT.encode()
+
+
 # As domain/day_numbers.py counts them.
 _SUMS: Mapping[str, ColumnElement[Any]] = {
     "incidents": func.count(),
@@ -56,7 +62,7 @@ _SUMS: Mapping[str, ColumnElement[Any]] = {
     "ack_seconds": func.coalesce(func.sum(_own.ack_seconds), 0),
     "reopened": _number(_own.calm_seconds < REOPENED_SECONDS),
     "unacknowledged": _number(and_(_own.ack_seconds.is_(None), ~_is_open)),
-    "brief": _number(and_(_own.resolved_by == RESOLVED_BY_ALERT, _own.resolve_seconds < BRIEF_SECONDS)),
+    "brief": _number(and_(by_alert(_own.resolved_by), _own.resolve_seconds < BRIEF_SECONDS)),
 }
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, RowMapping, and_, case, func, select
 
 from receiver.domain.action_state import ActionState
 from receiver.domain.day_numbers import Key, add_up, read
-from receiver.domain.incident import RESOLVED_BY_ALERT
 from receiver.domain.notification import NotificationState
 from receiver.domain.period import Period
 from receiver.storage.report_days import whole_days
+from receiver.storage.report_incidents import by_alert
 from receiver.storage.tables import incidents, notifications, remediation_actions
 
 
@@ -57,7 +57,7 @@ def mended(connection: Connection, period: Period) -> tuple[int, int]:
         own.state == ActionState.COMPLETED.value,
         own.is_dry_run.is_(False),
     )
-    alone = and_(incident.acknowledged_at.is_(None), incident.resolved_by == RESOLVED_BY_ALERT)
+    alone = and_(incident.acknowledged_at.is_(None), by_alert(incident.resolved_by))
     query = select(func.count(), func.count(case((alone, 1)))).where(incident.incident_id.in_(done))
     helped, unaided = connection.execute(query).one()
     return helped, unaided

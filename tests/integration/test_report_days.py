@@ -19,12 +19,12 @@ from receiver.ids import new_trace_id
 from receiver.runtime import Runtime
 from receiver.services import incidents as people
 from receiver.services.incidents import Deed
-from receiver.services.report_days import AT_LATEST, PAUSE, count_due
+from receiver.services.report_days import AT_LATEST, FURTHEST, PAUSE, SOURCES, count_due
 from receiver.services.reports.ask import Wish, report
 from receiver.services.reports.registry import REPORTS
 from receiver.services.retention import Cutoffs, prune
 from receiver.services.rollup import catch_up, turn
-from receiver.storage import incident_facts, report_days, report_places
+from receiver.storage import bundles, incident_facts, report_days, report_places, tables
 from receiver.storage import notifications as message_records
 from receiver.storage.notifications import MessageEnd
 from receiver.storage.report_day_table import report_days as table
@@ -241,3 +241,62 @@ def test_a_message_that_ends_anew_or_late_is_counted_where_it_ended(
     assert not [row for row in raw.messages if row.state == "dead"]
     wish = Wish(raw.since.isoformat(), raw.until.isoformat())
     assert_says(report(engine, "notifications", wish, NOW), PLAIN["notifications"](raw))
+
+
+def test_messages_of_a_bundle_that_end_anew_are_counted_once(runtime: Runtime) -> None:
+    own = notifications.c
+    with runtime.engine.begin() as connection:
+        early = select(own.notification_id).where(own.finished_at < MIDNIGHT).limit(5)
+        ended = connection.execute(early).scalars().all()
+        bundles.end(connection, ended, NotificationState.DEAD, "given up", LATER)
+    assert len(ended) == 5
+    since, until = MIDNIGHT - timedelta(days=2), LATER + timedelta(days=1)
+    found = report(runtime.engine, "notifications", Wish(since.isoformat(), until.isoformat()), NOW)
+    assert_says(found, PLAIN["notifications"](Raw(runtime.engine, since, until)))
+
+
+def test_a_person_who_is_called_alert_counts_as_a_person(
+    engine: Engine, make_runtime: RuntimeFactory
+) -> None:
+    lived(engine, make_runtime)
+    wish = Wish((MIDNIGHT - timedelta(days=2)).isoformat(), MIDNIGHT.isoformat(), limit=ALL_RULES)
+    with engine.begin() as connection:
+        values = {"resolved_by": "Alert", "status": "resolved", "resolve_seconds": 10}
+        connection.execute(update(tables.incident_facts).values(values))
+    before = rows_of(report(engine, "noise", wish, NOW))["most_incidents"]
+    assert {row[-1] for row in before} == {0}
+    assert count_due(engine, LATER, lambda: False)
+    assert rows_of(report(engine, "noise", wish, NOW))["most_incidents"] == before
+
+
+def test_a_day_in_which_nothing_changed_is_not_written_again(runtime: Runtime) -> None:
+    def writes_of_a_turn(now: datetime) -> int:
+        written = 0
+
+        def look(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+            nonlocal written
+            if statement.startswith("INSERT INTO report_days"):
+                written += len(parameters) if many else 1
+
+        event.listen(runtime.engine, "before_cursor_execute", look)
+        try:
+            assert count_due(runtime.engine, now, lambda: False)
+        finally:
+            event.remove(runtime.engine, "before_cursor_execute", look)
+        return written
+
+    with runtime.engine.connect() as connection:
+        days = connection.execute(select(func.count(table.c.day.distinct()))).scalar_one()
+        subjects = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    again = writes_of_a_turn(LATER + AT_LATEST)
+    assert 0 < again <= days * len(SOURCES) < subjects
+
+
+def test_days_that_are_too_old_to_be_counted_again_are_forgotten(runtime: Runtime) -> None:
+    oldest = select(func.min(table.c.day))
+    with runtime.engine.connect() as connection:
+        first = connection.execute(oldest).scalar_one()
+    much_later = first + FURTHEST + timedelta(days=1, hours=12)
+    assert count_due(runtime.engine, much_later, lambda: False, at_most=1)
+    with runtime.engine.connect() as connection:
+        assert connection.execute(oldest).scalar_one() == first + timedelta(days=1)
