@@ -16,7 +16,9 @@ def upgrade() -> None:
         for statement in (SQLITE_COLUMN, DROP_TRIGGER, SQLITE_TRIGGER):
             connection.exec_driver_sql(statement)
         return
-    connection.exec_driver_sql(COLUMN)
+    # MySQL keeps what was done before a later step failed: each can be done again.
+    if not connection.exec_driver_sql(HAS_COLUMN).scalar_one():
+        connection.exec_driver_sql(COLUMN)
     if "mariadb" in connection.exec_driver_sql("SELECT VERSION()").scalar_one().lower():
         connection.exec_driver_sql(f"CREATE OR REPLACE {TRIGGER}")
     else:
@@ -28,8 +30,9 @@ def _replace_on_mysql(connection: Connection) -> None:
 
     The lock needs LOCK TABLES. The trial shows beforehand that the account may create triggers at all (error 1419).
     """
+    connection.exec_driver_sql(DROP_TRIAL)
     connection.exec_driver_sql(TRIAL)
-    connection.exec_driver_sql("DROP TRIGGER trg_trial")
+    connection.exec_driver_sql(DROP_TRIAL)
     connection.exec_driver_sql("LOCK TABLES grafana_alerts WRITE, incidents WRITE")
     try:
         connection.exec_driver_sql(DROP_TRIGGER)
@@ -38,11 +41,16 @@ def _replace_on_mysql(connection: Connection) -> None:
         connection.exec_driver_sql("UNLOCK TABLES")
 
 
+HAS_COLUMN = (
+    "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()"
+    " AND table_name = 'grafana_alerts' AND column_name = 'counts_for'"
+)
 # The description changes, no row is written; a server that would rather copy the table refuses.
 COLUMN = "ALTER TABLE grafana_alerts ADD COLUMN counts_for INT UNSIGNED NOT NULL DEFAULT 1, ALGORITHM=INSTANT"
 SQLITE_COLUMN = "ALTER TABLE grafana_alerts ADD COLUMN counts_for INTEGER NOT NULL DEFAULT 1"
 TRIAL = "CREATE TRIGGER trg_trial AFTER INSERT ON grafana_alerts FOR EACH ROW BEGIN END"
-DROP_TRIGGER = "DROP TRIGGER trg_update_alert_count_on_insert"
+DROP_TRIAL = "DROP TRIGGER IF EXISTS trg_trial"
+DROP_TRIGGER = "DROP TRIGGER IF EXISTS trg_update_alert_count_on_insert"
 
 TRIGGER = """
 TRIGGER trg_update_alert_count_on_insert AFTER INSERT ON grafana_alerts FOR EACH ROW

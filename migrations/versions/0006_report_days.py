@@ -16,9 +16,10 @@ def upgrade() -> None:
         op.get_bind().exec_driver_sql(statement)
 
 
+# Each can be done again: MySQL keeps what was done before a later one failed.
 MYSQL = (
     """
-CREATE TABLE report_days (
+CREATE TABLE IF NOT EXISTS report_days (
   day      DATETIME(6) NOT NULL,
   subject  VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   numbers  LONGTEXT    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

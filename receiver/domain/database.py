@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from receiver.domain.finding import Finding, bad, ok, warn
-from receiver.domain.grants import UPGRADING, WORKING, Grants
+from receiver.domain.grants import UPGRADING, UPGRADING_MYSQL, WORKING, Grants
 
 MIB = 1024 * 1024
 # A body has 8 MiB at most, and grows when it is written as SQL text.
@@ -149,7 +149,8 @@ def clock(facts: DatabaseFacts) -> Finding:
 def privileges(facts: DatabaseFacts, grants: Grants) -> Finding:
     """Whether the account may do what it has to."""
     working = grants.missing(WORKING, facts.database, facts.tables or ("*",))
-    upgrading = grants.missing(UPGRADING, facts.database)
+    wanted = UPGRADING_MYSQL if facts.product == "MySQL" else UPGRADING
+    upgrading = grants.missing(wanted, facts.database)
     if (working or upgrading) and grants.has_roles:
         return warn(
             "privileges",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 # To work with the data, and to bring the schema to another revision.
 WORKING = ("SELECT", "INSERT", "UPDATE", "DELETE")
 UPGRADING = ("CREATE", "ALTER", "INDEX", "REFERENCES", "TRIGGER")
+UPGRADING_MYSQL = (*UPGRADING, "LOCK TABLES")  # it cannot replace a trigger, so nobody may insert meanwhile
 
 _ALL = "ALL PRIVILEGES"
 # GRANT SELECT, UPDATE (`a`) ON `db`.* TO `user`@`host` ...; a role's line, GRANT `role` TO ..., has no ON.

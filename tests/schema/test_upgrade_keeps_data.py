@@ -72,3 +72,16 @@ def test_alerts_of_the_previous_release_are_counted_before_and_after_0005(empty_
         connection.execute(insert_alert, [{"id": f"{place:026}"} for place in range(3, 5)])
         assert connection.execute(count).scalar_one() == 5
         assert set(connection.execute(text("SELECT counts_for FROM grafana_alerts")).scalars()) == {1}
+
+
+def test_an_upgrade_that_broke_off_half_way_can_be_repeated(empty_engine: Engine) -> None:
+    if empty_engine.dialect.name == "sqlite":
+        pytest.skip("SQLite takes all of a migration back")
+    upgrade(empty_engine)
+    with empty_engine.begin() as connection:  # MySQL keeps the steps that were done
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        connection.execute(text("DROP TRIGGER trg_update_alert_count_on_insert"))
+    upgrade(empty_engine)
+    with empty_engine.connect() as connection:
+        names = connection.execute(text("SHOW TRIGGERS")).scalars().all()
+    assert "trg_update_alert_count_on_insert" in names

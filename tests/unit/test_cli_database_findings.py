@@ -38,6 +38,11 @@ GOOD = DatabaseFacts(
     },
     grants=parse_grants(["GRANT ALL PRIVILEGES ON `receiver`.* TO `a`@`%`"]),
 )
+MYSQL_BUT_LOCKS = parse_grants(
+    [
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER ON `receiver`.* TO `a`@`%`"
+    ]
+)
 DATA_ONLY = parse_grants(["GRANT SELECT, INSERT, UPDATE, DELETE ON `receiver`.* TO `a`@`%`"])
 
 
@@ -67,6 +72,10 @@ CASES = {
     "no rights": (replace(GOOD, grants=parse_grants([])), "privileges", Level.BAD, "GRANT SELECT, INSERT"),
     "upgrade impossible": (
         replace(GOOD, grants=DATA_ONLY, revision=None), "privileges", Level.BAD, "CREATE, ALTER, INDEX, REFERENCES",
+    ),
+    "upgrade of MySQL impossible": (
+        replace(GOOD, product="MySQL", version="8.4.3", grants=MYSQL_BUT_LOCKS, revision=None), "privileges",
+        Level.BAD, "missing for `db upgrade`: LOCK TABLES",
     ),
     "upgrade by another": (replace(GOOD, grants=DATA_ONLY), "privileges", Level.OK, "TRIGGER as well"),
     "role": (replace(GOOD, grants=parse_grants(["GRANT `r` TO `a`@`%`"])), "privileges", Level.WARN, "default role"),
