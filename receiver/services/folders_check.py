@@ -35,7 +35,7 @@ def check_folders(settings: Settings, now: datetime) -> Iterator[Finding]:
 def obstacle_of(folder: Path) -> Path | None:
     """What keeps this folder from being written to, or made: itself, or what stands in its place; None if nothing."""
     found = folder.absolute()
-    while not found.exists():
+    while not os.path.lexists(found):  # unlike exists(): a folder that may not be looked into is no error
         found = found.parent
     return None if found.is_dir() and os.access(found, os.W_OK | os.X_OK) else found
 

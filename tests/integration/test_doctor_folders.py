@@ -58,3 +58,9 @@ def test_what_the_database_does_not_take_is_told(tmp_path: Path) -> None:
     spool = spooled(tmp_path)
     spool.set_aside(spool.first(1, 1000)[0], "DataError 1406")
     assert found(SPOOL_DIR=tmp_path)["spool"][0] is Level.WARN
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    level, text = found(ARCHIVE_DIR=tmp_path / "link" / "archive")["archive"]
+    assert level is Level.BAD and str(tmp_path / "link") in text
