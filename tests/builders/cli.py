@@ -11,8 +11,13 @@ from click.testing import CliRunner, Result
 from receiver.cli import main
 
 
-def run(arguments: Sequence[str], stdin: bytes = b"", **settings: str) -> Result:
-    """Run `receiver ARGUMENTS` with these settings (names without RECEIVER_), and this to read."""
+def run(arguments: Sequence[str], **settings: str) -> Result:
+    """Run `receiver ARGUMENTS` with these settings (names without RECEIVER_)."""
+    return feed(arguments, b"", **settings)
+
+
+def feed(arguments: Sequence[str], stdin: bytes, /, **settings: str) -> Result:
+    """The same, with something to read."""
     root = logging.getLogger()
     handlers, level, hook = root.handlers[:], root.level, sys.excepthook
     try:

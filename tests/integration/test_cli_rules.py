@@ -16,7 +16,7 @@ from receiver.ids import new_trace_id
 from receiver.rules_file import default_rules, remediation_rules
 from receiver.services.intake import Intake
 from tests.builders import bodies
-from tests.builders.cli import run
+from tests.builders.cli import feed, run
 from tests.builders.rules import rules_text
 from tests.fakes.processes import environment
 from tests.fixtures.runtimes import RuntimeFactory
@@ -172,7 +172,7 @@ def test_a_body_is_tried_out_without_a_database(written: Written, tmp_path: Path
     assert second.endswith("=> ignored: rule staging")
     assert rest.startswith("An alert is malformed, it would be rejected: the alert is a number")
     piped = [*command[:-1], "-"]
-    from_stdin = run(piped, body.read_bytes(), SLACK_WEBHOOK_URL=SLACK, DATABASE_URL=nowhere)
+    from_stdin = feed(piped, body.read_bytes(), SLACK_WEBHOOK_URL=SLACK, DATABASE_URL=nowhere)
     assert from_stdin.output == answer.output
 
 
