@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 from sqlalchemy import text
 
+from receiver.cli.worker import NICENESS
 from receiver.storage.engine import create_engine
 from receiver.storage.migrate import upgrade
 from tests.builders.jobs import rows
@@ -31,6 +33,13 @@ def test_a_worker_that_is_started_before_its_database_waits_for_it(mysql_engine,
         relay.mend()
         worker.wait_for_output("worker.started")
         assert worker.stop() == 0
+
+
+def test_a_worker_leaves_the_cpu_to_those_who_take_alerts_in(mysql_engine, start_worker):
+    worker = start_worker(mysql_engine.url)
+    worker.wait_for_output("worker.started")
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == min(19, ours + NICENESS) > ours
 
 
 def test_a_worker_that_waits_for_its_database_can_be_ended(mysql_engine, start_worker):
