@@ -48,8 +48,8 @@ class Acceptance:
             return self._group.submit(delivery, SPOOL_SECONDS)
         except SpoolFailed as error:
             _log.error("spool.failed", extra={"reason": str(error)})
-            # A full or busy one will have room. What lies in one that cannot be written waits for people: nobody else
-            # waits for it.
+            # A full or busy one will have room. What lies in one that cannot be written waits for people, and alerts
+            # that come now need not wait with it.
             is_hopeless = not is_direct and not isinstance(error, SpoolBlocked)
             if is_hopeless and (answer := self._store(delivery, started)):
                 return answer
