@@ -218,7 +218,7 @@ def finish(scene: Scene, nursery: Nursery) -> None:
     nursery.end(last, signal.SIGTERM)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_after_200_kills_around_the_call_no_action_was_carried_out_twice(
     scene: Scene, nursery: Nursery
 ) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.processes import BIN, Process, environment
 
 
 class Receiver:
-    """`receiver up` over `database_url`; further settings by their names without RECEIVER_."""
+    """`receiver up` over `database_url`, both parts started; further settings by their names without RECEIVER_."""
 
     def __init__(self, folder: Path, database_url: str, **settings: str) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -30,6 +30,7 @@ class Receiver:
         )
         try:
             self.process.wait_for_http(f"{self.url}/readyz", timeout=40)
+            self.process.wait_for_output("worker.started")  # it yields to the receiver, and may be seconds behind it
         except BaseException:
             self.process.stop()
             raise
