@@ -3,6 +3,7 @@
 One, two and four receivers (`receiver serve` with one web process, and a worker, each with a spool of its own), each
 pinned to a core, over one private MariaDB; the same over three Galera nodes behind haproxy; and how many bytes an alert
 takes. On n hosts each receiver has a host to itself; here all share the cores, with the database and with the load.
+With `--core-share 0.2` each may use that much of a core and no more: small hosts, of which several fit on one machine.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import click
 import sqlalchemy
 
+from bench import core_share as cgroups
 from bench.bodies import Requests
 from bench.databases import Database, MariaDBServer, migrate
 from bench.load import Load
@@ -146,8 +148,10 @@ def _pinned(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def measure(count: int, scenario: Scenario, database: Database, seconds: float, folder: Path) -> Sum:
-    """One run with that many receivers over an empty database.
+def measure(
+    count: int, scenario: Scenario, database: Database, seconds: float, folder: Path, share: float | None
+) -> Sum:
+    """One run with that many receivers over an empty database, each pinned to a core or with `share` of one.
 
     Raises LoadFailed, ProofFailed, AssertionError where a receiver does not start.
     """
@@ -157,7 +161,12 @@ def measure(count: int, scenario: Scenario, database: Database, seconds: float, 
         subjects = []
         for number in range(count):
             (own / str(number)).mkdir()
-            with _pinned(cores[number % len(cores)]):
+            place = (
+                _pinned(cores[number % len(cores)])
+                if share is None
+                else cgroups.joined(parts.enter_context(cgroups.core_share(str(number), share)))
+            )
+            with place:
                 subject = Subject(url, own / str(number), {"RECEIVER_WEB_WORKERS": "1"})
                 subjects.append(parts.enter_context(subject))
         done, serials = _drive(subjects, scenario, database, seconds)
@@ -239,6 +248,11 @@ def bytes_per_alert(scenario: Scenario, database: Database, webhooks: int, folde
 )
 @click.option("--receivers", multiple=True, type=int, help="How many. Default: 1, 2 and 4.")
 @click.option("--on", "where", multiple=True, type=click.Choice(["mariadb", "galera"]), help="Default: both.")
+@click.option(
+    "--core-share",
+    type=click.FloatRange(0.1, 1.0),
+    help="So much of a core for each receiver, instead of pinning it. Needs root.",
+)
 @click.option("--stored", default=60_000, show_default=True, help="Alerts to weigh; 0: none.")
 def main(
     seconds: float,
@@ -246,6 +260,7 @@ def main(
     only: tuple[str, ...],
     receivers: tuple[int, ...],
     where: tuple[str, ...],
+    core_share: float | None,
     stored: int,
 ) -> None:
     """Measure several receivers over one database and over a Galera cluster, and what an alert takes on disk."""
@@ -258,7 +273,9 @@ def main(
         database: Database = GaleraServer() if place == "galera" else MariaDBServer()
         try:
             click.echo(f"\n{place} {database.version}")
-            click.echo(_rates(scenarios, receivers or COUNTS, database, seconds, repetitions, folder))
+            click.echo(
+                _rates(scenarios, receivers or COUNTS, database, seconds, repetitions, folder, core_share)
+            )
             if stored and place == "mariadb":
                 click.echo("\nBytes an alert takes, indexes included")
                 click.echo(_weights(scenarios, database, stored, folder))
@@ -274,11 +291,12 @@ def _rates(
     seconds: float,
     repetitions: int,
     folder: Path,
+    share: float | None,
 ) -> str:
     found: dict[tuple[str, int], list[Sum]] = {}
     for _ in range(repetitions):
         for scenario, count in itertools.product(scenarios, counts):
-            done = measure(count, scenario, database, seconds, folder)
+            done = measure(count, scenario, database, seconds, folder, share)
             found.setdefault((scenario.name, count), []).append(done)
     head = (
         "bodies",

@@ -100,7 +100,7 @@ class Stack:
         self._start_database()
         self.engine: Engine = create_engine(self.url, pool_size=4)
         self._parts.callback(self.engine.dispose)
-        upgrade(self.engine)
+        self._migrate()
         self.slack = self._parts.enter_context(witness.slack(self.folder / "channels.jsonl"))
         self.pagerduty = self._parts.enter_context(witness.pagerduty(self.folder / "channels.jsonl"))
         self.cluster = self._parts.enter_context(witness.Cluster(self.folder / "cluster.jsonl"))
@@ -127,6 +127,10 @@ class Stack:
         self.database = MariaDB(binlog=self.place is not None, place=self.place)
         self._parts.callback(self.database.stop)
         self.url = self.database.create_database("receiver")
+
+    def _migrate(self) -> None:
+        """Bring the database to the schema of the release that is to run."""
+        upgrade(self.engine)
 
     def _given(self, url: str) -> dict[str, str]:
         given = {

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from faults.kinds import channels, clock, database, disks, galera, jobs, million, schema, web, workers
+from faults.kinds import (
+    channels,
+    clock,
+    database,
+    disks,
+    galera,
+    jobs,
+    million,
+    release,
+    schema,
+    web,
+    workers,
+)
 from faults.kinds.base import Fault, nothing
 from faults.kinds.hostile import run_hostile_cases
 from faults.rounds.kind import run_rounds
@@ -76,6 +88,14 @@ FAULTS = (
         variables=clock.variables,
     ),
     Fault("schema", "the next release migrates under running processes", schema.another_release, 5),
+    Fault(
+        "release",
+        "this release migrates and starts while the one before runs",
+        release.upgrade_under_the_release_before,
+        5,
+        impossible=release.why_impossible,
+        stack=release.ReleaseBeforeStack,
+    ),
     Fault(
         "hostile",
         "hostile requests: each has its answer",

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from faults.stack import WORKERS, Stack
+from receiver.worker.reaper import REAP_SECONDS
 from tests.fakes.polling import TimedOut, wait_until
 
 # Beyond the lease: looking for leases that are over, and coming back.
@@ -124,7 +125,7 @@ def sleep_through_the_lease(stack: Stack, seconds: float) -> None:
         stack.send(name, signal.SIGSTOP)
         had = _in_hand(stack, [process.pid])
         with stack.trouble(f"{name} sleeps"):
-            time.sleep(stack.lease_seconds + 3)
+            time.sleep(stack.lease_seconds + REAP_SECONDS + 1)  # the other one looks no more often
             taken = had and not _in_hand(stack, [process.pid])
             stack.send(name, signal.SIGCONT)
             time.sleep(3)
