@@ -30,7 +30,7 @@ class ReleaseBeforeStack(Stack):
         export(release_before(), tree)
         self.variables["PYTHONPATH"] = str(tree)
         settings = environment(self.variables | {"RECEIVER_DATABASE_URL": self.url})
-        command = [BIN / "receiver", "db", "upgrade"]
+        command: list[str | Path] = [BIN / "receiver", "db", "upgrade"]
         with Process(command, folder=self.folder / "upgrade", env=settings, name="upgrade") as process:
             assert process.wait(60) == 0, process.output()
 

@@ -30,7 +30,8 @@ class Receiver:
         )
         try:
             self.process.wait_for_http(f"{self.url}/readyz", timeout=40)
-            self.process.wait_for_output("worker.started")  # it yields to the receiver, and may be seconds behind it
+            # It yields the processor to the receiver, and may be seconds behind it.
+            self.process.wait_for_output("worker.started")
         except BaseException:
             self.process.stop()
             raise
