@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.brokers",
     "tests.fixtures.databases",
     "tests.fixtures.isolation",
+    "tests.fixtures.pauses",
     "tests.fixtures.runtimes",
     "tests.fixtures.servers",
     "tests.fixtures.spools",

@@ -95,12 +95,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended, and why. `delay_seconds`: until the next one. `hush_seconds`: for the whole queue."""
+    """How one attempt ended, and why. `delay_seconds`: until the next one. `hush_seconds`: for the whole queue.
+
+    `is_reached`: whether the channel took the message; None: it was not asked, or the answer was about this message only.
+    """
 
     verdict: Verdict
     reason: str = ""
     delay_seconds: float = 0.0
     hush_seconds: float = 0.0
+    is_reached: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

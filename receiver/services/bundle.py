@@ -77,7 +77,7 @@ class BundleSender:
         receipt = notifier.send(message)
         metrics.NOTIFICATIONS.labels(channel, NotificationState.BUNDLED.value).inc(len(contents.told))
         return Completion(
-            Outcome(Verdict.DONE, f"sent, about {len(contents.told)} incidents"),
+            Outcome(Verdict.DONE, f"sent, about {len(contents.told)} incidents", is_reached=True),
             lambda connection: self._delivered(connection, job, contents, receipt),
         )
 

@@ -218,7 +218,7 @@ class NotifyHandler:
         state = NotificationState.SENT
         metrics.NOTIFICATIONS.labels(ask.announcement.channel, state.value).inc()
         ended = self._ended(job, ask, subject, state, receipt.detail, receipt.provider_ref)
-        return Completion(Outcome(Verdict.DONE, "sent"), ended)
+        return Completion(Outcome(Verdict.DONE, "sent", is_reached=True), ended)
 
     def _ended(
         self,

@@ -6,11 +6,12 @@ import random
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 from sqlalchemy.exc import DBAPIError
 
 from receiver import metrics
-from receiver.domain.jobs import ClaimedJob, Outcome, Verdict
+from receiver.domain.jobs import ClaimedJob, JobKind, Outcome, Verdict
 from receiver.domain.retry import Backoff, decide_retry
 from receiver.errors import DeliveryFailed, StorageUnavailable
 from receiver.logs import event_logger
@@ -51,7 +52,7 @@ def attempt(
     try:
         return handler.run(job) if ready is None else ready()
     except DeliveryFailed as failure:
-        return Completion(_after(failure, job, backoff))
+        return Completion(_after(failure, job, backoff, is_reached=_is_reached(job, failure)))
     except Exception as error:  # noqa: BLE001 - the worker's outermost handler: a bug in one job must not end the others
         if _is_passing(error):
             # Spreads load, guards nothing.
@@ -63,12 +64,20 @@ def attempt(
         metrics.JOB_SECONDS.labels(job.kind).observe(time.monotonic() - started)
 
 
-def _after(failure: DeliveryFailed, job: ClaimedJob, backoff: Backoff) -> Outcome:
+def _is_reached(job: ClaimedJob, failure: DeliveryFailed) -> bool | None:
+    """A channel's queue has one other side; what other jobs call is another one each time."""
+    is_about_this_one = failure.permanent or failure.http_status == HTTPStatus.TOO_MANY_REQUESTS
+    return None if job.kind != JobKind.NOTIFY or is_about_this_one else False
+
+
+def _after(
+    failure: DeliveryFailed, job: ClaimedJob, backoff: Backoff, *, is_reached: bool | None = None
+) -> Outcome:
     decision = decide_retry(failure, job.attempt, job.max_attempts, backoff)
     hush = min(failure.retry_after_seconds or 0.0, LONGEST_HUSH_SECONDS)
     if decision.delay_seconds is None:
-        return Outcome(Verdict.DEAD, decision.reason, hush_seconds=hush)
-    return Outcome(Verdict.RETRY, decision.reason, decision.delay_seconds, hush)
+        return Outcome(Verdict.DEAD, decision.reason, 0.0, hush, is_reached)
+    return Outcome(Verdict.RETRY, decision.reason, decision.delay_seconds, hush, is_reached)
 
 
 def _is_passing(error: Exception) -> bool:

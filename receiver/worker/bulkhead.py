@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Engine
 
-from receiver.domain.jobs import ClaimedJob
+from receiver.domain.jobs import ClaimedJob, Outcome
 from receiver.domain.retry import Backoff
 from receiver.logs import event_logger
 from receiver.services.job_handler import Attempt, Completion, Handler
 from receiver.worker.attempt import attempt, prepare
 from receiver.worker.lease import Leases
+from receiver.worker.outage import Outage
 from receiver.worker.pace import Pace
 from receiver.worker.recorder import Recorder, settle
 
@@ -56,6 +57,7 @@ class Bulkhead:
         self._held = 0  # waiting, running, or not recorded yet
         self._running: dict[tuple[int, str], float] = {}  # since when, by claim
         self._unrecorded: set[tuple[int, str]] = set()  # done, and left to the recorder
+        self._outage = Outage()
         self._silent_until = 0.0
         self._stopping = False
         self._abandoned = threading.Event()
@@ -163,10 +165,7 @@ class Bulkhead:
             self._pace.note(time.monotonic() - self._running.pop(_claim(job)))
 
     def _record(self, job: ClaimedJob, completion: Completion) -> None:
-        hush_seconds = completion.outcome.hush_seconds
-        if hush_seconds:
-            with self._changed:
-                self._silent_until = max(self._silent_until, time.monotonic() + hush_seconds)
+        self._heed(job, completion.outcome)
         if completion.is_plain or completion.shared:
             if not completion.is_plain:
                 with self._changed:
@@ -176,6 +175,17 @@ class Bulkhead:
         # Before this thread does anything else.
         settle(self._engine, self._handlers, [(job, completion)], self._abandoned)
         self._settled([job])
+
+    def _heed(self, job: ClaimedJob, outcome: Outcome) -> None:
+        """Keep silent for as long as this end of an attempt says."""
+        with self._changed:
+            pause = self._outage.note(job.job_id, outcome.is_reached)
+            hush_seconds = max(outcome.hush_seconds, pause)
+            if hush_seconds:
+                self._silent_until = max(self._silent_until, time.monotonic() + hush_seconds)
+        if pause:
+            facts = {"queue": self.queue, "pause_seconds": pause, "reason": outcome.reason}
+            _log.warning("channel.paused", extra=facts)
 
     def _settled(self, jobs: Sequence[ClaimedJob]) -> None:
         self._leases.drop(jobs)

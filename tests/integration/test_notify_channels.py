@@ -17,6 +17,7 @@ from receiver.services.intake import Intake
 from receiver.storage.engine import reading
 from receiver.worker.loop import run_due
 from tests.builders import bodies
+from tests.builders.backoff import SteadyBackoff
 from tests.builders.flow import rules_file
 from tests.builders.jobs import pass_time
 from tests.fakes.counterparts import ALL, TOGETHER, Counterpart
@@ -88,7 +89,7 @@ def test_each_channel_hears_of_the_life_of_an_incident_as_far_as_it_wants_to(run
 def test_an_acknowledgement_waits_until_the_beginning_has_been_told(runtime, engine, services):
     services["pagerduty"].put_off("maintenance")
     incident_id = send(runtime, bodies.alert())
-    run_due(runtime)
+    run_due(runtime, backoff=SteadyBackoff(base_seconds=300.0))
     acknowledge(runtime, incident_id, HUMAN)
     run_due(runtime)
     assert actions(services["pagerduty"]) == []

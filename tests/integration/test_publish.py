@@ -16,7 +16,6 @@ from receiver.clock import utc_now
 from receiver.domain.events import EventType
 from receiver.domain.jobs import JobState
 from receiver.domain.outgoing import Message, PublishReport
-from receiver.domain.retry import Backoff
 from receiver.runtime import Runtime
 from receiver.services import publish
 from receiver.services.publish import STANDING_JOB, PublishHandler, stand_by
@@ -26,6 +25,7 @@ from receiver.storage.events import insert_many
 from receiver.worker.dispatcher import claim
 from receiver.worker.loop import run_due
 from tests.builders import jobs
+from tests.builders.backoff import SteadyBackoff
 from tests.builders.outbox import (
     A,
     B,
@@ -41,14 +41,6 @@ from tests.builders.outbox import (
 from tests.fakes.kafka_cluster import KafkaCluster
 from tests.fakes.nats_server import NatsServer
 from tests.fixtures.runtimes import RuntimeFactory
-
-
-class SteadyBackoff(Backoff):
-    """Without jitter."""
-
-    def delay_seconds(self, attempt: int, draw: Callable[[], float] = lambda: 1.0) -> float:
-        return super().delay_seconds(attempt, lambda: 1.0)
-
 
 KEY = STANDING_JOB.idempotency_key
 
