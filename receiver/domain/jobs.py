@@ -97,7 +97,7 @@ class Verdict(StrEnum):
 class Outcome:
     """How one attempt ended, and why. `delay_seconds`: until the next one. `hush_seconds`: for the whole queue.
 
-    `is_reached`: whether the channel took the message; None: it was not asked, or the answer was about this message only.
+    `is_reached`: whether the channel took the message; None: it was not asked, or answered about this message only.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""Notices that a channel takes nothing at all: its messages then wait, instead of failing one by one again and again."""
+"""Notices that a channel takes nothing at all: its messages then wait, instead of failing one by one."""
 
 from __future__ import annotations
 
