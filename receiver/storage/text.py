@@ -9,6 +9,8 @@ import msgspec
 ELLIPSIS = "…"
 _LARGEST_DOCUMENT_BYTES = 512 * 1024
 _CUT_VALUE_CHARACTERS = 1000
+# At most four bytes each: MySQL takes no JSON whose names are longer than 65,535 bytes (3151).
+_LONGEST_NAME_CHARACTERS = 16_000
 
 
 def fit(text: str, length: int) -> str:
@@ -21,8 +23,12 @@ def fit_document(document: Mapping[str, str]) -> Mapping[str, str]:
 
     The whole statement must stay well under the server's max_allowed_packet, which is 16 MiB on MariaDB by default.
     """
-    # Cheap first: most alerts are far below the limit, and counting characters needs no encoding.
-    if sum(map(len, document.values())) + sum(map(len, document)) < _LARGEST_DOCUMENT_BYTES // 4:
+    # Cheap first: most alerts are far below the limits, and counting characters needs no encoding.
+    names = sum(map(len, document))
+    is_small = names + sum(map(len, document.values())) < _LARGEST_DOCUMENT_BYTES // 4
+    if is_small and (
+        names <= _LONGEST_NAME_CHARACTERS or max(map(len, document)) <= _LONGEST_NAME_CHARACTERS
+    ):
         return document
     kept: dict[str, str] = {}
     size = 0
