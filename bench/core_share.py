@@ -6,7 +6,7 @@ Needs root. https://docs.kernel.org/scheduler/sched-bwc.html (version 1), https:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,29 +42,10 @@ def core_share(name: str, share: float, root: Path = CGROUPS) -> Iterator[Path]:
         group.rmdir()
 
 
-@contextmanager
-def joined(group: Path, root: Path = CGROUPS) -> Iterator[None]:
-    """What this process starts meanwhile belongs to `group`, and so does what that starts."""
-    before = _own(root)
-    _move_to(group)
-    try:
-        yield
-    finally:
-        _move_to(before)
-
-
-def _move_to(group: Path) -> None:
-    (group / "cgroup.procs").write_text(str(os.getpid()))
-
-
-def _own(root: Path) -> Path:
-    """The group of this process, as far as cores are concerned."""
-    wanted = "cpu" if _is_version_1(root) else ""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if wanted in controllers.split(","):
-            return _parent(root) / path.lstrip("/")
-    return _parent(root)
+def confine(group: Path, pids: Iterable[int]) -> None:
+    """Move these processes into `group`; what they start from now on belongs to it, too."""
+    for pid in pids:
+        (group / "cgroup.procs").write_text(str(pid))
 
 
 def _parent(root: Path) -> Path:

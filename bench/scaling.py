@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -161,14 +161,13 @@ def measure(
         subjects = []
         for number in range(count):
             (own / str(number)).mkdir()
-            place = (
-                _pinned(cores[number % len(cores)])
-                if share is None
-                else cgroups.joined(parts.enter_context(cgroups.core_share(str(number), share)))
-            )
-            with place:
+            pinned = _pinned(cores[number % len(cores)]) if share is None else nullcontext()
+            group = parts.enter_context(cgroups.core_share(str(number), share)) if share else None
+            with pinned:
                 subject = Subject(url, own / str(number), {"RECEIVER_WEB_WORKERS": "1"})
                 subjects.append(parts.enter_context(subject))
+            if group is not None:  # not before it has started, which would take half a minute
+                cgroups.confine(group, subject.pids().values())
         done, serials = _drive(subjects, scenario, database, seconds)
     prove(url, scenario.shape, serials)
     database.drop(url)

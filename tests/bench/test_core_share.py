@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 import pytest
 
-from bench.core_share import core_share, joined
+from bench.core_share import confine, core_share
 
 
 def told(group: Path) -> dict[str, str]:
@@ -33,17 +32,9 @@ def test_the_first_version_of_control_groups_has_it_too(tmp_path: Path) -> None:
         assert told(group) == {"cpu.cfs_period_us": "10000", "cpu.cfs_quota_us": "2500"}
 
 
-def test_this_process_is_in_it_only_while_it_starts_others(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    own = next(
-        line.split(":", 2)[2]
-        for line in [*Path("/proc/self/cgroup").read_text().splitlines(), "0::/"]
-        if line.split(":")[1] == ""
-    ).lstrip("/")
-    (tmp_path / own).mkdir(parents=True, exist_ok=True)
-    with joined(tmp_path / "a", tmp_path):
-        assert told(tmp_path / "a") == {"cgroup.procs": str(os.getpid())}
-    assert (tmp_path / own / "cgroup.procs").read_text() == str(os.getpid())
+def test_processes_are_moved_into_it(tmp_path: Path) -> None:
+    confine(tmp_path, [7])
+    assert told(tmp_path) == {"cgroup.procs": "7"}
 
 
 def test_without_the_right_to_it_that_is_said(tmp_path: Path) -> None:
