@@ -100,13 +100,13 @@ def runtime(sqlite_engine: Engine, make_runtime: RuntimeFactory, ends: Ends, tmp
 def test_hostile_text_stays_text_wherever_it_ends(text: str, runtime: Runtime, ends: Ends):
     _send(runtime, text)
     run_due(runtime)
-    _check_database(runtime.engine, text)
-    _check_slack(ends.sent("slack"))
-    _check_pagerduty(ends.sent("pagerduty"), text)
-    _check_mail(ends.channels["email"], text)
-    _check_queries(ends.prometheus, text)
-    _check_cluster(ends.cluster)
-    _check_api(runtime, text)
+    _assert_database_is_unharmed(runtime.engine, text)
+    _assert_slack_is_unharmed(ends.sent("slack"))
+    _assert_pagerduty_is_unharmed(ends.sent("pagerduty"))
+    _assert_mail_is_unharmed(ends.channels["email"])
+    _assert_queries_are_unharmed(ends.prometheus, text)
+    _assert_cluster_is_unharmed(ends.cluster)
+    _assert_api_is_unharmed(runtime, text)
 
 
 def _send(runtime: Runtime, text: str) -> None:
@@ -119,7 +119,7 @@ def _send(runtime: Runtime, text: str) -> None:
     intake.accept(intake.read(bodies.alertmanager([alert]), trace_id=new_trace_id()))
 
 
-def _check_database(engine: Engine, text: str) -> None:
+def _assert_database_is_unharmed(engine: Engine, text: str) -> None:
     with engine.connect() as connection:
         (stored,) = connection.execute(select(grafana_alerts.c.labels)).scalars()
         (incident,) = connection.execute(select(incidents)).mappings()
@@ -129,7 +129,7 @@ def _check_database(engine: Engine, text: str) -> None:
     assert [one.name for one in report.checks if one.wrong] == []
 
 
-def _check_slack(message: Any) -> None:
+def _assert_slack_is_unharmed(message: Any) -> None:
     for kind, shown in _text_objects(message):
         if kind == "mrkdwn":
             shown = re.sub(r"`[^`\n]*`", "", shown)  # in a code span nothing formats
@@ -155,7 +155,7 @@ def _text_objects(value: Any) -> Iterator[tuple[str, str]]:
             yield from _text_objects(inner)
 
 
-def _check_pagerduty(event: Any, text: str) -> None:
+def _assert_pagerduty_is_unharmed(event: Any) -> None:
     assert set(event) <= {
         "routing_key",
         "event_action",
@@ -170,7 +170,7 @@ def _check_pagerduty(event: Any, text: str) -> None:
     assert "\n" not in event["payload"]["summary"]
 
 
-def _check_mail(counterpart: Any, text: str) -> None:
+def _assert_mail_is_unharmed(counterpart: Any) -> None:
     server: MailServer = counterpart._server
     (mail,) = server.mails
     assert mail.recipients == ("ops@example.org", "boss@example.org")
@@ -198,7 +198,7 @@ class _Page(HTMLParser):
                 self.harm.append(f"{tag} {name}={value}")
 
 
-def _check_queries(prometheus: SlackServer, text: str) -> None:
+def _assert_queries_are_unharmed(prometheus: SlackServer, text: str) -> None:
     """Each query is the rule's own, with one string in each of its two places."""
     assert bool(prometheus.messages()) == bool(text)  # a label that is empty is one that is missing
     for message in prometheus.messages():
@@ -206,7 +206,7 @@ def _check_queries(prometheus: SlackServer, text: str) -> None:
         assert STRING.sub("@", query) == "up{service=@,pod=~@}"
 
 
-def _check_cluster(cluster: KubernetesServer) -> None:
+def _assert_cluster_is_unharmed(cluster: KubernetesServer) -> None:
     assert cluster.changes() == []
     for request in cluster.journal():
         assert SAFE_PATH.fullmatch(unquote(urlsplit(request.path).path)), request.path
@@ -215,7 +215,7 @@ def _check_cluster(cluster: KubernetesServer) -> None:
     assert cluster.replicas("shop", "svc-a") == 2
 
 
-def _check_api(runtime: Runtime, text: str) -> None:
+def _assert_api_is_unharmed(runtime: Runtime, text: str) -> None:
     answer = client_of(runtime).get("/api/v1/incidents")
     assert answer.mimetype == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
