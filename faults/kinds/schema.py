@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -10,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from faults.stack import Stack
 from receiver.storage.migrate import newest_revision
 from tests.fakes.polling import wait_until
+from tests.fakes.processes import Process
 
 STOPS_WITHIN_SECONDS = 60.0
 # What a migration may do while the release before it still runs: add.
@@ -27,27 +29,36 @@ def another_release(stack: Stack, seconds: float) -> None:
 
     In the end there are workers again whose schema it is.
     """
-    workers = [name for name in stack.processes if name.startswith("worker")]
-    running = {name: stack.processes[name] for name in workers}
+    running = workers(stack)
     with stack.trouble("tables are being changed"):
         for statement in _EXPAND:
             _change(stack, statement)
     _say_revision(stack, "9999_newer")
     try:
-        wait_until(
-            lambda: all(process.returncode() is not None for process in running.values()),
-            STOPS_WITHIN_SECONDS,
-            "the end of workers whose schema is gone",
-        )
-        statuses = [process.returncode() for process in running.values()]
-        stack.note("stopped", statuses=statuses)
-        assert statuses == [3] * len(statuses), f"workers ended with {statuses}, should be 3"
-        done_before, stored_before = _done_jobs(stack), _stored(stack)
-        time.sleep(seconds)
-        assert _done_jobs(stack) == done_before, "a worker worked on under another release's schema"
-        assert _stored(stack) > stored_before, "no alert was stored while the next release's schema was there"
+        only_alerts_go_on(stack, running, seconds)
     finally:
         _say_revision(stack, newest_revision())
+
+
+def workers(stack: Stack) -> dict[str, Process]:
+    """Those that run now, by name."""
+    return {name: process for name, process in stack.processes.items() if name.startswith("worker")}
+
+
+def only_alerts_go_on(stack: Stack, running: Mapping[str, Process], seconds: float) -> None:
+    """Under a schema that is not theirs these workers end, no job is done, and web processes go on storing alerts."""
+    wait_until(
+        lambda: all(process.returncode() is not None for process in running.values()),
+        STOPS_WITHIN_SECONDS,
+        "the end of workers whose schema is gone",
+    )
+    statuses = [process.returncode() for process in running.values()]
+    stack.note("stopped", statuses=statuses)
+    assert statuses == [3] * len(statuses), f"workers ended with {statuses}, should be 3"
+    done_before, stored_before = _done_jobs(stack), _stored(stack)
+    time.sleep(seconds)
+    assert _done_jobs(stack) == done_before, "a worker worked on under another release's schema"
+    assert _stored(stack) > stored_before, "no alert was stored under another release's schema"
 
 
 def _change(stack: Stack, statement: str) -> None:
