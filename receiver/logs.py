@@ -56,6 +56,18 @@ def configure(level: str = "INFO", secrets: Sequence[str] = (), stream: TextIO |
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings carry addresses
+    _leave_out_what_nobody_reads()
+
+
+def _leave_out_what_nobody_reads() -> None:
+    """Keep logging from asking for each line where it was written, in which thread, process and task.
+
+    The way that is documented: https://docs.python.org/3/howto/logging.html#optimization
+    """
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
 
 
 def event_logger(name: str) -> logging.Logger:

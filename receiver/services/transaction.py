@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,6 +22,8 @@ T = TypeVar("T")
 
 MAX_ATTEMPTS = 12
 BUDGET_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS = 0.004  # at most; each further one may be twice as long
+_LONGEST_PAUSE_SECONDS = 0.2
 _log = event_logger("transaction")
 
 
@@ -31,14 +35,8 @@ def transact(engine: Engine, work: Callable[[Connection, int], T]) -> T:
     a COMMIT whose outcome is unknown: its rows carry ids that were made before.
     Raises StorageUnavailable when that does not help. Other database errors (a bug, a missing table) pass through.
     """
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_retryable),
-        wait=tenacity.wait_random_exponential(multiplier=0.004, max=0.2),
-        stop=tenacity.stop_after_attempt(MAX_ATTEMPTS) | tenacity.stop_after_delay(BUDGET_SECONDS),
-        before_sleep=_note,
-        reraise=True,
-    )
     attempt = -1
+    started = time.monotonic()
 
     def once() -> T:
         nonlocal attempt
@@ -47,7 +45,15 @@ def transact(engine: Engine, work: Callable[[Connection, int], T]) -> T:
             return work(connection, attempt)
 
     try:
-        return retrying(once)
+        try:
+            return once()  # nearly always this is all, and tenacity's books would cost as much as a statement
+        except (DBAPIError, PoolTimeout) as error:
+            left_seconds = BUDGET_SECONDS - (time.monotonic() - started)
+            if not is_retryable(error) or left_seconds <= 0:
+                raise
+            _note(error, attempt)
+        time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS))  # noqa: S311 - spreads load  # nosec B311
+        return _retrying(left_seconds)(once)
     except (DBAPIError, PoolTimeout) as error:
         if not is_retryable(error):
             raise
@@ -55,13 +61,27 @@ def transact(engine: Engine, work: Callable[[Connection, int], T]) -> T:
         raise StorageUnavailable(f"the database did not take it after {attempt + 1} attempts") from error
 
 
-def _note(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
+def _retrying(budget_seconds: float) -> tenacity.Retrying:
+    """From the second attempt on."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_retryable),
+        wait=tenacity.wait_random_exponential(
+            multiplier=2 * _FIRST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS
+        ),
+        stop=tenacity.stop_after_attempt(MAX_ATTEMPTS - 1) | tenacity.stop_after_delay(budget_seconds),
+        before_sleep=lambda state: _note(
+            state.outcome.exception() if state.outcome else None, state.attempt_number
+        ),
+        reraise=True,
+    )
+
+
+def _note(error: BaseException | None, attempt: int) -> None:
     if error is not None:
         _let_go(error)
     code = str(error_code(error)) if isinstance(error, DBAPIError) else type(error).__name__
     metrics.RETRIES.labels(code).inc()
-    _log.info("transaction.retry", extra={"code": code, "attempt": state.attempt_number})
+    _log.info("transaction.retry", extra={"code": code, "attempt": attempt + 1})
 
 
 def _let_go(error: BaseException) -> None:
