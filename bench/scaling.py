@@ -14,10 +14,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -39,7 +40,9 @@ from bench.subject import Subject
 from tests.fakes.galera import Galera
 
 COUNTS = (1, 2, 4)
-CONNECTIONS = 16  # of all receivers together
+# Of each receiver. What waits in one process at the same time shares a transaction: fewer for each would make every
+# webhook dearer, and hide what another receiver gives.
+CONNECTIONS = 16
 WARM_UP_SECONDS = 2.0
 _LIKE_PRODUCTION = ("--innodb-buffer-pool-size=512M", "--innodb-log-file-size=512M")
 _TABLES_SQL = """
@@ -149,9 +152,18 @@ def _pinned(core: int) -> Iterator[None]:
 
 
 def measure(
-    count: int, scenario: Scenario, database: Database, seconds: float, folder: Path, share: float | None
+    count: int,
+    scenario: Scenario,
+    database: Database,
+    seconds: float,
+    folder: Path,
+    *,
+    connections: int = CONNECTIONS,
+    share: float | None = None,
 ) -> Sum:
     """One run with that many receivers over an empty database, each pinned to a core or with `share` of one.
+
+    `connections`: of each of them.
 
     Raises LoadFailed, ProofFailed, AssertionError where a receiver does not start.
     """
@@ -168,7 +180,7 @@ def measure(
                 subjects.append(parts.enter_context(subject))
             if group is not None:  # not before it has started, which would take half a minute
                 cgroups.confine(group, subject.pids().values())
-        done, serials = _drive(subjects, scenario, database, seconds)
+        done, serials = _drive(subjects, scenario, database, seconds, connections)
     prove(url, scenario.shape, serials)
     database.drop(url)
     shutil.rmtree(own)
@@ -176,15 +188,13 @@ def measure(
 
 
 def _drive(
-    subjects: Sequence[Subject], scenario: Scenario, database: Database, seconds: float
+    subjects: Sequence[Subject], scenario: Scenario, database: Database, seconds: float, connections: int
 ) -> tuple[Sum, list[int]]:
     count, context = len(subjects), multiprocessing.get_context("spawn")
     barrier = context.Barrier(count + 1)
     with ProcessPoolExecutor(count, mp_context=context, initializer=_join, initargs=(barrier,)) as pool:
         sends = [
-            pool.submit(
-                _send, one.address, one.token, scenario, (n, count), max(1, CONNECTIONS // count), seconds
-            )
+            pool.submit(_send, one.address, one.token, scenario, (n, count), connections, seconds)
             for n, one in enumerate(subjects)
         ]
         barrier.wait(120)
@@ -252,6 +262,12 @@ def bytes_per_alert(scenario: Scenario, database: Database, webhooks: int, folde
     type=click.FloatRange(0.1, 1.0),
     help="So much of a core for each receiver, instead of pinning it. Needs root.",
 )
+@click.option(
+    "--connections",
+    default=CONNECTIONS,
+    show_default=True,
+    help="To each receiver, sending at the same time.",
+)
 @click.option("--stored", default=60_000, show_default=True, help="Alerts to weigh; 0: none.")
 def main(
     seconds: float,
@@ -260,6 +276,7 @@ def main(
     receivers: tuple[int, ...],
     where: tuple[str, ...],
     core_share: float | None,
+    connections: int,
     stored: int,
 ) -> None:
     """Measure several receivers over one database and over a Galera cluster, and what an alert takes on disk."""
@@ -272,9 +289,9 @@ def main(
         database: Database = GaleraServer() if place == "galera" else MariaDBServer()
         try:
             click.echo(f"\n{place} {database.version}")
-            click.echo(
-                _rates(scenarios, receivers or COUNTS, database, seconds, repetitions, folder, core_share)
-            )
+            run = partial(measure, database=database, seconds=seconds, folder=folder)
+            run = partial(run, connections=connections, share=core_share)
+            click.echo(_rates(run, scenarios, receivers or COUNTS, repetitions))
             if stored and place == "mariadb":
                 click.echo("\nBytes an alert takes, indexes included")
                 click.echo(_weights(scenarios, database, stored, folder))
@@ -284,18 +301,16 @@ def main(
 
 
 def _rates(
+    run: Callable[[int, Scenario], Sum],
     scenarios: Sequence[Scenario],
     counts: Sequence[int],
-    database: Database,
-    seconds: float,
     repetitions: int,
-    folder: Path,
-    share: float | None,
 ) -> str:
     found: dict[tuple[str, int], list[Sum]] = {}
     for _ in range(repetitions):
         for scenario, count in itertools.product(scenarios, counts):
-            done = measure(count, scenario, database, seconds, folder, share)
+            done = run(count, scenario)
+            click.echo(f"{scenario.name}, receivers: {count}: {done.webhooks_per_second:,.0f} webhooks/s")
             found.setdefault((scenario.name, count), []).append(done)
     head = (
         "bodies",
