@@ -38,6 +38,7 @@ from bench.series import SCRATCH
 from bench.spread import percentile, spread
 from bench.subject import Subject
 from tests.fakes.galera import Galera
+from tests.fakes.tools import MissingTool
 
 COUNTS = (1, 2, 4)
 # Of each receiver. What waits in one process at the same time shares a transaction: fewer for each would make every
@@ -286,7 +287,10 @@ def main(
     cores = len(os.sched_getaffinity(0))
     click.echo(f"{commit()}, {cores} cores, load average {os.getloadavg()[0]:.1f} at the beginning")
     for place in where or ("mariadb", "galera"):
-        database: Database = GaleraServer() if place == "galera" else MariaDBServer()
+        try:
+            database: Database = GaleraServer() if place == "galera" else MariaDBServer()
+        except MissingTool as missing:
+            raise click.ClickException(str(missing)) from None
         try:
             click.echo(f"\n{place} {database.version}")
             run = partial(measure, database=database, seconds=seconds, folder=folder)

@@ -15,7 +15,8 @@ _MORE_PATH = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 _POSTGRESQL = "/usr/lib/postgresql"
 _DEBIAN = ROOT / "var" / "tools"
 
-_FETCH = "run tools/fetch-debian.sh {0}, put it on PATH, or set RECEIVER_TEST_{1} to its path"
+# Not fetch-debian.sh: some need libraries of other packages.
+_FETCH = "run tools/test-needs.sh, which unpacks Debian's {0}, put it on PATH, or set RECEIVER_TEST_{1} to its path"
 # name: the commands it goes by, and what to do where it is missing
 _KNOWN = {
     "mariadbd": (("mariadbd",), "install mariadb-server-core, or set RECEIVER_TEST_DATABASE_URL"),
