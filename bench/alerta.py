@@ -98,12 +98,12 @@ class _Running:
         self._programs, self._folder = programs, folder
 
     def __enter__(self) -> Self:
-        # Each worker would create the schema, and all but the first would fail.
-        self._done([str(self._programs / "python"), "-c", "from alerta import create_app; create_app()"])
         address = "{}:{}".format(*self.address)
         gunicorn = str(self._programs / "gunicorn")
         self._process = Process(
-            [gunicorn, "--workers", str(_WORKERS), "--bind", address, "alerta:create_app()"],
+            # --preload: workers that each look after the schema get into each other's way (a deadlock, and gunicorn
+            # ends). It connects anew for each request, so there is no connection to share.
+            [gunicorn, "--preload", "--workers", str(_WORKERS), "--bind", address, "alerta:create_app()"],
             folder=self._folder,
             env=self._environment,
             name="alerta",
@@ -120,9 +120,6 @@ class _Running:
         """Its processes by what they do."""
         web = {f"web {n}": pid for n, pid in enumerate(children_of(self._process.pid), 1)}
         return {"master": self._process.pid} | web
-
-    def _done(self, command: Sequence[str]) -> None:
-        subprocess.run(command, cwd=self._folder, env=self._environment, check=True, timeout=_READY_SECONDS)
 
 
 def pins() -> dict[str, str]:
