@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, tuple_
 
 from receiver.domain.rollup import Facet
 from receiver.storage import alert_rollup, report_days
@@ -34,23 +34,24 @@ _incidents = select(
 ).where(incidents.c.incident_id.in_(bindparam("ids", expanding=True)))
 _facts = incident_facts.c
 _names = frozenset(column.name for column in incident_facts.c)
+# Pairs, as the index has them. With a list of keys and one of ids the database looks for each key with each id.
+_asked = tuple_(_facts.incident_key, _facts.incident_id).in_(bindparam("pairs", expanding=True))
 _before, _after = incident_facts.alias("before_it"), incident_facts.alias("after_it")
 _same_key = _before.c.incident_key == _facts.incident_key
-_followers = (
-    select(
-        select(_after.c.incident_id)
-        .where(_after.c.incident_key == _facts.incident_key, _after.c.incident_id > _facts.incident_id)
-        .order_by(_after.c.incident_id)
-        .limit(1)
-        .scalar_subquery()
-    )
+_follower = (
+    select(_after.c.incident_id)
+    .where(_after.c.incident_key == _facts.incident_key, _after.c.incident_id > _facts.incident_id)
+    .order_by(_after.c.incident_id)
+    .limit(1)
+    .scalar_subquery()
+)
+_followers = select(_facts.incident_key, _follower).where(_asked)
+_newest = (
+    select(_facts.incident_key, func.max(_facts.incident_id))
     .where(_facts.incident_key.in_(bindparam("keys", expanding=True)))
-    .where(_facts.incident_id.in_(bindparam("ids", expanding=True)))
+    .group_by(_facts.incident_key)
 )
-_recorded = select(incident_facts).where(
-    _facts.incident_key.in_(bindparam("keys", expanding=True)),
-    _facts.incident_id.in_(bindparam("ids", expanding=True)),
-)
+_recorded = select(incident_facts).where(_asked)
 _last_resolved = (
     select(_before.c.resolved_at)
     .where(_same_key, _before.c.incident_id < _facts.incident_id)
@@ -58,11 +59,7 @@ _last_resolved = (
     .limit(1)
     .scalar_subquery()
 )
-_neighbours = (
-    select(incident_facts, _last_resolved.label("resolved_before"))
-    .where(_facts.incident_key.in_(bindparam("keys", expanding=True)))
-    .where(_facts.incident_id.in_(bindparam("ids", expanding=True)))
-)
+_neighbours = select(incident_facts, _last_resolved.label("resolved_before")).where(_asked)
 _range = (events.c.event_id >= bindparam("from_id"), events.c.event_id < bindparam("until_id"))
 _touched = select(events.c.incident_id).distinct().where(*_range, events.c.incident_id.is_not(None))
 _events = select(func.count()).select_from(events).where(*_range)
@@ -106,20 +103,31 @@ def _record(connection: Connection, ids: Sequence[str]) -> None:
     alert_rollup.know(connection, facets)
     # In the order of the primary key, as every batch that locks many rows.
     rows = sorted((_values(row) for row in found), key=lambda row: (row["opened_at"], row["number"]))
-    recorded = [row["incident_id"] for row in rows]
-    asked = {"keys": sorted({row["incident_key"] for row in rows}), "ids": recorded}
+    recorded = [(row["incident_key"], row["incident_id"]) for row in rows]
+    asked = {"pairs": recorded}
     known = {row["incident_id"]: row for row in connection.execute(_recorded, asked).mappings()}
     new = [row for row in rows if _is_changed(known.get(row["incident_id"]), row)]
     put(connection, incident_facts, new, but=frozenset({"calm_seconds"}))
     report_days.doubt(connection, report_days.INCIDENTS, (row["opened_at"] for row in new))
-    followers = [one for one in connection.execute(_followers, asked).scalars() if one is not None]
-    _settle_calm(connection, {**asked, "ids": sorted({*recorded, *followers})})
+    _settle_calm(connection, sorted({*recorded, *_followers_of(connection, recorded)}))
 
 
-def _settle_calm(connection: Connection, asked: dict[str, Any]) -> None:
-    """Set calm_seconds, which hangs on the incident before. That one may be recorded later than its follower."""
+def _followers_of(connection: Connection, pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """What came right after each of these, of the same key."""
+    keys = sorted({key for key, _ in pairs})
+    newest = {(key, last) for key, last in connection.execute(_newest, {"keys": keys})}
+    # The database looks for what comes after one among all of its key: a key that flaps has thousands, and mostly
+    # nothing came after what has changed.
+    older = [pair for pair in pairs if pair not in newest]
+    if older:
+        found = connection.execute(_followers, {"pairs": older})
+        yield from ((key, follower) for key, follower in found if follower is not None)
+
+
+def _settle_calm(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Set calm_seconds of these (key and id), which hangs on the incident before: that may be recorded later."""
     changed = []
-    for row in connection.execute(_neighbours, asked).mappings().all():
+    for row in connection.execute(_neighbours, {"pairs": pairs}).mappings().all():
         calm = _seconds(row["resolved_before"], row["opened_at"])
         if calm != row["calm_seconds"]:
             fact = {name: row[name] for name in _names}
