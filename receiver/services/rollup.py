@@ -37,6 +37,11 @@ STANDING_JOB = JobRequest(
 # One attempt is short against a worker's time to drain.
 ATTEMPT_SECONDS = 8.0
 IDLE_SECONDS = 10.0
+# Whoever counts takes processor time from the intake and the database, most of it in a storm. So it works for a while
+# and rests for longer, unless reports would tell of a time too long ago.
+BITE_SECONDS = 2.0
+RESTS = 3.0  # as long as it has worked, so many times
+LATE = timedelta(minutes=10)
 # Rows of this instant, whose ids may be a moment ahead.
 _AHEAD = timedelta(seconds=1)
 
@@ -238,6 +243,13 @@ def _stand_by(connection: Connection) -> None:
     jobs.revive_key(connection, STANDING_JOB.idempotency_key)
 
 
+def _is_late(engine: Engine, now: datetime) -> bool:
+    """Whether it is too long ago that all was counted, or that never happened."""
+    with reading(engine) as connection:
+        looked = rollups.last_look(connection)
+    return looked is None or now - looked > LATE
+
+
 class RollupHandler:
     """Takes one turn after the other (services.job_handler.Handler)."""
 
@@ -246,10 +258,13 @@ class RollupHandler:
 
     def run(self, job: ClaimedJob) -> Completion:
         """Count for some seconds. Never `done`: this job has no end."""
-        is_through = turn(self._runtime.engine, self._runtime.clock, time.monotonic() + ATTEMPT_SECONDS)
+        engine, clock = self._runtime.engine, self._runtime.clock
+        is_late, began = _is_late(engine, clock()), time.monotonic()
+        is_through = turn(engine, clock, began + (ATTEMPT_SECONDS if is_late else BITE_SECONDS))
+        rest_seconds = 0.0 if is_late else RESTS * (time.monotonic() - began)
         if not is_through:
-            return Completion(Outcome(Verdict.WAIT, "there is more to count", 0.0))
-        return Completion(Outcome(Verdict.WAIT, "all is counted", IDLE_SECONDS))
+            return Completion(Outcome(Verdict.WAIT, "there is more to count", rest_seconds))
+        return Completion(Outcome(Verdict.WAIT, "all is counted", max(IDLE_SECONDS, rest_seconds)))
 
     def bury(self, connection: Connection, job: ClaimedJob, reason: str) -> None:
         """Nothing to add: the next worker that starts revives the job."""

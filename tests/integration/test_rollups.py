@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
 
 from receiver.clock import utc_now
+from receiver.domain.jobs import ClaimedJob
 from receiver.domain.rollup import CHECK_AGES, OPEN_FOR
 from receiver.ids import first_ulid, new_trace_id, new_ulid
 from receiver.runtime import Runtime
@@ -16,7 +18,7 @@ from receiver.services import rollup
 from receiver.services.holds import hold_incident
 from receiver.services.incidents import Deed
 from receiver.services.retention import Cutoffs, prune
-from receiver.services.rollup import catch_up, turn
+from receiver.services.rollup import RollupHandler, catch_up, turn
 from receiver.storage import rollups
 from receiver.storage.tables import grafana_alerts, incidents, jobs, rollup_slices
 from receiver.worker.loop import run_due
@@ -210,4 +212,34 @@ def test_the_worker_counts_by_a_standing_job(runtime: Runtime) -> None:
     time.sleep(0.002)
     pass_time(runtime.engine, 60)
     run_due(runtime, queues=["rollup"])
+    assert is_right(runtime.engine)
+
+
+def test_it_rests_longer_than_it_works_unless_reports_would_be_late(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in rollup.STREAMS:
+        monkeypatch.setattr(type(stream), "rows", 2)
+    watch = Watch()
+    handler = RollupHandler(replace(runtime, clock=watch))
+    job = ClaimedJob(1, "rollup", "rollup", "rollup:standing", {}, None, 1, 9, new_trace_id(), "token")
+    past = Past(runtime, seed=9)
+
+    def count(seconds: float) -> tuple[str, float]:
+        for limit in ("BITE_SECONDS", "ATTEMPT_SECONDS"):
+            monkeypatch.setattr(rollup, limit, seconds)
+        outcome = handler.run(job).outcome
+        return outcome.reason, outcome.delay_seconds
+
+    past.live(hours=1, deliveries_an_hour=3)
+    assert count(0) == ("there is more to count", 0)  # nothing was ever counted
+    assert count(60) == ("all is counted", rollup.IDLE_SECONDS)
+    past.live(hours=1, deliveries_an_hour=3)
+    watch.pass_time(timedelta(minutes=1))
+    monkeypatch.setattr(rollup, "RESTS", 1e6)
+    reason, rest_seconds = count(0)
+    assert reason == "there is more to count" and rest_seconds > rollup.IDLE_SECONDS
+    watch.pass_time(rollup.LATE)
+    assert count(0) == ("there is more to count", 0)
+    assert count(60)[0] == "all is counted"
     assert is_right(runtime.engine)
