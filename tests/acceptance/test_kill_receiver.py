@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from receiver.storage.engine import create_engine, reading
 from tests.builders import bodies
+from tests.fakes import groups
 from tests.fakes.polling import wait_until
 from tests.fakes.receiver import Receiver
 
@@ -63,8 +64,8 @@ def test_nothing_acknowledged_is_lost_when_web_processes_are_killed(
         for _ in range(KILLS):
             told = sum(len(sender.receipts) for sender in senders)
             wait_until(lambda told=told: sum(len(one.receipts) for one in senders) > told + 50, 30)  # type: ignore[misc]  # mypy does not infer defaults of lambdas
-            # The processes that answer are the younger ones; the eldest is gunicorn's master.
-            os.kill(max(receiver.pids("receiver", "serve")), signal.SIGKILL)
+            # One of those that answer; gunicorn's master is their parent.
+            os.kill(groups.children(receiver.pids("receiver", "serve"))[-1], signal.SIGKILL)
         told = sum(len(sender.receipts) for sender in senders)
         wait_until(lambda: sum(len(one.receipts) for one in senders) > told + 50, 30)
         over.set()

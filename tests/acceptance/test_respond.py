@@ -130,6 +130,8 @@ def test_the_reference_scenario(
             f"{95 if cluster.replicas('shop', 'svc-a') < 2 else 47}\n"
         )
     )
+    # An incident that is over before its first message is sent is told of once only.
+    cluster.before_change = lambda: slack.wait_for(1, timeout=5)
     with Receiver(
         tmp_path / "receiver",
         mysql_database_url,

@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from receiver.cli.exits import Exit
 from tests.builders import bodies
+from tests.fakes import groups
 from tests.fakes.polling import wait_until
 from tests.fakes.ports import free_port
 from tests.fakes.processes import BIN, Process, environment
@@ -67,6 +68,12 @@ def printed_command(output: str, after: str) -> str:
 def pids(receiver: Receiver, word: str) -> list[int]:
     """The processes of the group that run `receiver WORD`."""
     return [int(line.split()[0]) for line in receiver.process.members() if f" receiver {word}" in line]
+
+
+def has_other(receiver: Receiver, gone: set[int], number: int) -> bool:
+    """Whether so many processes serve, and none of those."""
+    serving = pids(receiver, "serve")
+    return len(serving) >= number and not gone & set(serving)
 
 
 def logged(process: Process, event: str) -> list[dict[str, Any]]:
@@ -181,10 +188,12 @@ def test_a_killed_job_worker_comes_back_and_goes_on(tmp_path: Path, slack: Slack
 def test_killed_web_processes_come_back(tmp_path: Path) -> None:
     with Receiver(tmp_path, SQLITE) as receiver:
         before = pids(receiver, "serve")
-        os.kill(max(before), signal.SIGKILL)  # one of gunicorn's workers: the eldest is its master
-        wait_until(lambda: max(pids(receiver, "serve"), default=0) > max(before), 20, "gunicorn replaced it")
-        os.kill(min(before), signal.SIGKILL)
-        wait_until(lambda: min(pids(receiver, "serve"), default=0) > max(before), 20, "all are new")
+        workers = groups.children(before)  # of gunicorn
+        os.kill(workers[0], signal.SIGKILL)
+        wait_until(lambda: has_other(receiver, {workers[0]}, len(before)), 20, "gunicorn replaced it")
+        (master,) = set(before) - set(workers)
+        os.kill(master, signal.SIGKILL)
+        wait_until(lambda: has_other(receiver, {master, *workers}, 1), 20, "all are new")
         # The address was listened on all the time: nothing is refused, however long the new one takes to start.
         assert receiver.post(bodies.alertmanager([bodies.alert()])).status_code == 200
         assert ends_of_children(receiver.process) == [("receiver", -signal.SIGKILL)]

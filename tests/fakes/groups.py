@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -33,3 +33,18 @@ def _from_ps() -> Iterator[tuple[int, int, str, str]]:
     for line in listing.splitlines():
         pid, group, state, *command = line.split(None, 3)
         yield int(pid), int(group), state[0], " ".join(command)
+
+
+def parent(pid: int) -> int:
+    """The process that started this one, or took it over; 0 if there is no such process."""
+    try:
+        if Path("/proc/self/stat").exists():
+            return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+        return int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(pid)], text=True))
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+
+
+def children(pids: Collection[int]) -> list[int]:
+    """Those of these processes that another one of them started. (Ids begin anew at some time: they tell no age.)"""
+    return [pid for pid in pids if parent(pid) in pids]

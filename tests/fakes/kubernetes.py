@@ -19,7 +19,7 @@ import json
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -70,6 +70,7 @@ class KubernetesServer:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._store = Store()
+        self.before_change: Callable[[], object] = lambda: None  # called before a request changes something
         self._journal: list[Request] = []
         self._faults: deque[Fault] = deque()
         self._always: Fault | None = None
@@ -194,6 +195,8 @@ class KubernetesServer:
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         body = json.loads(raw) if raw else None
         kind = headers.get("Content-Type", "").partition(";")[0]
+        if method in CHANGES:
+            self.before_change()
         with self._changed:
             fault = self._fault_for(method, parts.path)
             place, verb, applied = None, "", False
