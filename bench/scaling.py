@@ -293,8 +293,14 @@ def main(
             raise click.ClickException(str(missing)) from None
         try:
             click.echo(f"\n{place} {database.version}")
-            run = partial(measure, database=database, seconds=seconds, folder=folder)
-            run = partial(run, connections=connections, share=core_share)
+            run = partial(
+                measure,
+                database=database,
+                seconds=seconds,
+                folder=folder,
+                connections=connections,
+                share=core_share,
+            )
             click.echo(_rates(run, scenarios, receivers or COUNTS, repetitions))
             if stored and place == "mariadb":
                 click.echo("\nBytes an alert takes, indexes included")
